@@ -1,0 +1,214 @@
+"""The one place where concrete models, tools, sandboxes, verifiers and strategies meet.
+
+What is costly to import or to start (torch, a container) is imported or started when it is first needed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+
+import anyio
+
+from agent_runtime.concurrency import leaf
+from agent_runtime.config import RunConfig
+from agent_runtime.difficulty import ALLOTMENTS
+from agent_runtime.energy import energy_counter
+from agent_runtime.errors import ConfigError
+from agent_runtime.jobs.cashflow.macros import flow_macros
+from agent_runtime.jobs.debugging.environment import Packages, project_packages, python_version
+from agent_runtime.jobs.debugging.job import Workshop
+from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
+from agent_runtime.runtime import Parts, Runtime
+from agent_runtime.strategies.auto import Auto
+from agent_runtime.strategies.beam import Beam
+from agent_runtime.strategies.best_first import BestFirst
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.strategies.diverse import DiverseTrees
+from agent_runtime.strategies.mcts import MonteCarlo
+from agent_runtime.strategies.vote import Vote
+from agent_runtime.types import Answer, Execution, SandboxJob, Task
+from agent_runtime.verifiers.process_reward import ProcessReward
+from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime_sandboxes import bubblewrap, docker
+from agent_runtime_sandboxes.choice import choose_sandbox
+from agent_runtime_tools.calculator import Calculator
+from agent_runtime_tools.code import Edit, Python
+from agent_runtime_tools.database import Database
+
+STRATEGIES: dict[str, Callable[[], Strategy]] = {
+    "auto": lambda: Auto([Chain(), Vote(4), BestFirst()]),
+    "beam": Beam,
+    "best_first": BestFirst,
+    "chain": Chain,
+    "diverse": DiverseTrees,
+    "mcts": MonteCarlo,
+    "vote": Vote,
+}
+
+
+@asynccontextmanager
+async def open_runtime(
+    config: RunConfig | None = None,
+    *,
+    model: Model | None = None,
+    tools: Sequence[Tool] = (),
+    verifier: Verifier | None = None,
+    strategy: Strategy | None = None,
+) -> AsyncIterator[Runtime]:
+    """A runtime by `config`, closed with everything it started when the block ends.
+
+    `tools` are added to the built-in ones (the same name replaces one); `model`, `verifier` and `strategy`
+    take the place of what `config` names.
+
+    Raises:
+        ConfigError: The configuration names something that is not there.
+        ModelError: The model cannot be loaded.
+        SandboxError: The sandbox that was asked for is not to be had.
+    """
+    config = config or RunConfig.load()
+    name = config.strategy or ALLOTMENTS[config.think].strategy
+    sandbox = await build_sandbox(config)
+    own_model = model is None
+    model = model or build_model(config)
+    built_in: list[Tool] = []
+    if config.has_tools:
+        built_in = [Calculator(), Database(flow_macros), Python(sandbox), Edit(sandbox)]
+    by_name: dict[str, Tool] = {tool.name: tool for tool in (*built_in, *tools)}
+    card_device = (await model.card()).device if config.max_joules else "cpu"
+    parts = Parts(
+        model,
+        by_name,
+        (lambda speaker: ProcessReward(ToolVerdicts(), speaker)) if verifier is None else lambda _: verifier,
+        strategy or build_strategy(name),
+        name if strategy is None else type(strategy).__name__,
+        energy_counter(card_device),
+    )
+    closables: list[object] = [*built_in, sandbox, *([model] if own_model else [])]
+    try:
+        async with anyio.create_task_group() as group:
+            try:
+                yield Runtime(parts, config, group)
+            finally:
+                group.cancel_scope.cancel()
+    except BaseExceptionGroup as error:
+        raise leaf(error) from None
+    finally:
+        with anyio.CancelScope(shield=True):
+            for part in closables:
+                if isinstance(part, Closable):
+                    await part.aclose()
+
+
+@asynccontextmanager
+async def open_workshop(
+    config: RunConfig, folder: Path | None = None, *, has_model: bool = True
+) -> AsyncIterator[Workshop]:
+    """What the debugging job works with; `folder` is the project whose environment the program needs.
+
+    Raises:
+        ConfigError: The configuration names something that is not there.
+        SandboxError: No sandbox is to be had.
+    """
+    packages = project_packages(folder) if folder is not None else None
+    sandbox = await _sandbox_with(config, packages)
+    model = build_model(config) if has_model else None
+    try:
+        yield Workshop(sandbox, Edit(sandbox), open_runtime, config, (Python(sandbox),), model)
+    finally:
+        with anyio.CancelScope(shield=True):
+            if model is not None:
+                await model.aclose()
+            await sandbox.aclose()
+
+
+async def _sandbox_with(config: RunConfig, packages: Packages | None) -> Sandbox:
+    """A sandbox that shows the project's packages where its Python is the one they are for."""
+    sandbox = await choose_sandbox(config.sandbox, config.sandbox_image)
+    if packages is None or await python_version(sandbox, "version") != packages.version:
+        return sandbox
+    await sandbox.aclose()
+    return await choose_sandbox(
+        config.sandbox, config.sandbox_image, mounts=packages.mounts, environment=packages.environment
+    )
+
+
+def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:
+    """Solve one task in a runtime of its own: the sync twin of `open_runtime` and `Runtime.solve`."""
+
+    async def solve() -> Answer:
+        async with open_runtime(config) as runtime:
+            return await runtime.solve(task)
+
+    return anyio.run(solve)
+
+
+def build_strategy(name: str) -> Strategy:
+    """The strategy called `name`.
+
+    Raises:
+        ConfigError: There is none; the message lists those there are.
+    """
+    if name not in STRATEGIES:
+        raise ConfigError(f"unknown strategy {name!r}; there are: {', '.join(sorted(STRATEGIES))}")
+    return STRATEGIES[name]()
+
+
+def build_model(config: RunConfig) -> Model:
+    """The model that `config.model` names; its weights are loaded when it is first asked.
+
+    Raises:
+        ConfigError: The name has none of the known forms.
+    """
+    spec = config.model
+    if spec.partition(":")[0] in {"embedded", "hf"}:  # `embedded:FILE` takes the base from a file
+        local: Model = import_module("agent_runtime.models.local").LocalModel.from_spec(spec)
+        return local
+    if spec.startswith("openai:"):
+        key = config.api_key.get_secret_value() if config.api_key else None
+        server = import_module("agent_runtime.models.openai_server").OpenAIServer
+        remote: Model = server.from_spec(spec, api_key=key)
+        return remote
+    raise ConfigError(f"unknown model {spec!r}; write 'embedded', 'hf:NAME-or-folder' or 'openai:URL#MODEL'")
+
+
+class LazySandbox:
+    """Chooses and starts the real sandbox at the first job: most runs never need one."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._choosing = anyio.Lock()
+        self._sandbox: Sandbox | None = None
+
+    async def run(self, job: SandboxJob, scope: str) -> Execution:
+        """Run `job` in the real sandbox."""
+        async with self._choosing:
+            if self._sandbox is None:
+                self._sandbox = await choose_sandbox(self._config.sandbox, self._config.sandbox_image)
+        return await self._sandbox.run(job, scope)
+
+    async def release(self, scope: str) -> None:
+        """Destroy what `scope` used."""
+        if self._sandbox is not None:
+            await self._sandbox.release(scope)
+
+    async def aclose(self) -> None:
+        """Destroy the real sandbox if one was started."""
+        if self._sandbox is not None:
+            await self._sandbox.aclose()
+
+
+async def build_sandbox(config: RunConfig) -> Sandbox:
+    """The sandbox of a configuration: one that is named must answer now, `auto` is settled at the first job.
+
+    Raises:
+        SandboxError: The named one is not to be had; the message says what to install.
+    """
+    if config.sandbox == "auto":
+        return LazySandbox(config)
+    return await choose_sandbox(config.sandbox, config.sandbox_image)
+
+
+def sandbox_probes() -> dict[str, Callable[[], Awaitable[str]]]:
+    """What asks each kind of sandbox whether it is there; each answers in words or raises `SandboxError`."""
+    return {"Docker": docker.probe, "bubblewrap": bubblewrap.probe}

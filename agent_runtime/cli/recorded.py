@@ -1,0 +1,23 @@
+"""The settings of a recorded run: those it was started with, the secrets as they are configured now."""
+
+from pathlib import Path
+from typing import Any
+
+from agent_runtime.config import RunConfig
+from agent_runtime.errors import InputError
+from agent_runtime.trace.reader import read
+
+
+def recorded_config(trace: Path, overrides: dict[str, Any] | None = None) -> RunConfig:
+    """The configuration of the run in `trace`; an override that is None counts as not given.
+
+    Raises:
+        InputError: The trace does not say how its run began.
+    """
+    started = read(trace).started
+    if started is None:
+        raise InputError(f"{str(trace)!r} does not say how its run began")
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    secrets = {name for name, field in RunConfig.model_fields.items() if "Secret" in str(field.annotation)}
+    settings = {key: value for key, value in started.config.items() if key not in secrets}
+    return RunConfig.load({**settings, **given})

@@ -1,0 +1,109 @@
+"""From the branches that answered to one answer: group equal ones, weigh them by their evidence, say how sure.
+
+Self-consistency (Wang et al. 2022, arXiv:2203.11171) weighted by verified steps. An answer that no observation
+supports is never "confirmed", however many votes it has.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_runtime.equivalence import equal
+from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, VerdictKind
+
+PRIOR_VOTES = 1.0  # one imagined vote for "something else": a single chain is never certain
+UNSUPPORTED = 0.4  # weight of a vote that no observation supports, against 1 for one that is
+REFUTED_STEP = 0.8  # factor for each step on the way whose check failed
+
+Branch = Sequence[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An answer that some branches gave: the best of those branches, and how sure it is in [0, 1]."""
+
+    text: str
+    node_id: int
+    confidence: float
+    verdict: VerdictKind
+    evidence: tuple[Evidence, ...]
+    n_votes: int
+
+
+def rank(answered: Sequence[Branch], n_failed: int = 0) -> list[Candidate]:
+    """Candidates from the branches that answered, best first; `n_failed` branches ended without an answer."""
+    groups: list[list[Branch]] = []
+    for branch in answered:
+        group = next((group for group in groups if equal(_text(group[0]), _text(branch))), None)
+        if group is None:
+            groups.append([branch])
+        else:
+            group.append(branch)
+    total = PRIOR_VOTES * 0.1 + sum(weight(branch) for branch in answered) + 0.1 * n_failed
+    candidates = [_candidate(group, total) for group in groups]
+    return sorted(candidates, key=lambda candidate: (-candidate.confidence, candidate.node_id))
+
+
+def weight(branch: Branch) -> float:
+    """What a branch's vote counts in (0, 1]: support by an observation, and how its checks went."""
+    n_refuted = sum(node.verdict.kind == "refuted" for node in branch)
+    return (1.0 if support(branch) else UNSUPPORTED) * REFUTED_STEP**n_refuted
+
+
+def support(branch: Branch) -> tuple[Evidence, ...]:
+    """The checks of a branch whose results hold its answer up; empty unless every part of it is found.
+
+    A part (a name of a chain, a number) counts as found where a cell or number of an observation equals it, or
+    where a name stands in the input of a check that brought rows.
+    """
+    steps = [node for node in branch if node.observation is not None and node.observation.outcome == "ok"]
+    found: dict[int, Evidence] = {}
+    for part in answer_parts(_text(branch)):
+        holding = [node for node in steps if _holds(node, part)]
+        if not holding:
+            return ()
+        for node in holding[-1:]:
+            found[node.id] = _evidence(node)
+    return tuple(found[node_id] for node_id in sorted(found))
+
+
+def answer_parts(text: str) -> list[str]:
+    """The parts of an answer that must each be found: the stations of a chain, else the answer as a whole."""
+    chain = text.partition(":")[2] if text.lower().startswith(("yes:", "no:")) else text
+    return [part for part in (piece.strip() for piece in chain.split("->")) if part]
+
+
+def _holds(node: Node, part: str) -> bool:
+    assert node.observation is not None
+    if any(equal(cell, part) for cell in _cells(node.observation)):
+        return True
+    check = node.action.check if isinstance(node.action, Step) else None
+    is_name = not part.replace(".", "").replace(",", "").lstrip("-$").isdigit()
+    return check is not None and is_name and part.lower() in check.input.lower()
+
+
+def _cells(observation: Observation) -> list[str]:
+    pieces = re.split(r"[\n|≈=]", f"{observation.text}\n{observation.brief}")
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _evidence(node: Node) -> Evidence:
+    check = node.action.check if isinstance(node.action, Step) else None
+    assert check is not None
+    assert node.observation is not None
+    return Evidence(node.id, check.tool, check.input, node.observation.brief, node.verdict.kind)
+
+
+def _candidate(group: Sequence[Branch], total: float) -> Candidate:
+    best = max(group, key=lambda branch: (weight(branch), -branch[-1].id))
+    evidence = support(best)
+    confidence = sum(weight(branch) for branch in group) / total * (1.0 if evidence else UNSUPPORTED)
+    return Candidate(
+        _text(best), best[-1].id, confidence, "confirmed" if evidence else "unchecked", evidence, len(group)
+    )
+
+
+def _text(branch: Branch) -> str:
+    action = branch[-1].action
+    assert isinstance(action, FinalAnswer)
+    return action.text

@@ -1,0 +1,104 @@
+"""Weights in the form that decodes fastest on a CPU, with projections of one input fused.
+
+A decode step reads every weight once, so half as many bytes are faster where the processor can unpack them on
+the way: fp16 weights with fp32 arithmetic through FBGEMM (any x86 with AVX2), bf16 where the processor multiplies
+it. The model's code stays as it is; only its `nn.Linear`s change. No int4: it is exact for weights that came out
+of a 4-bit file, and changes what a model says once an adapter is merged into them (docs/benchmarks.md).
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+Precision = Literal["exact", "fp16"]
+FUSABLE: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+
+Product = Callable[[Tensor], Tensor]
+
+
+class Projections:
+    """Linear layers that read the same input, as one product."""
+
+    def __init__(self, layers: Sequence[nn.Linear], precision: Precision) -> None:
+        self._sizes = [layer.out_features for layer in layers]
+        self._product = pack(*_joined(layers), precision)
+        self._input: Tensor | None = None
+        self._parts: tuple[Tensor, ...] = ()
+
+    def part(self, x: Tensor, index: int) -> Tensor:
+        """What layer `index` makes of `x`; all layers' outputs are computed when the first is asked for."""
+        if x is not self._input:
+            self._parts = torch.split(self._product(x), self._sizes, -1)
+            self._input = x
+        part = self._parts[index]
+        if index == len(self._sizes) - 1:
+            self._input, self._parts = None, ()
+        return part
+
+
+class Projection(nn.Module):
+    """Takes the place of one `nn.Linear`."""
+
+    def __init__(self, projections: Projections, index: int) -> None:
+        super().__init__()
+        self._projections = projections
+        self._index = index
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._projections.part(x, self._index)
+
+
+def speed_up(model: PreTrainedModel, precision: Precision) -> None:
+    """Replace the linear layers of `model` in place by packed and fused ones, its output head included."""
+    for module in list(model.modules()):
+        children = {name: child for name, child in module.named_children() if isinstance(child, nn.Linear)}
+        groups = [names for names in FUSABLE if all(name in children for name in names)]
+        fused = {name for names in groups for name in names}
+        groups += [(name,) for name in children if name not in fused]
+        for names in groups:
+            layers = [children[name] for name in names]
+            projections = Projections(layers, precision)
+            for index, name in enumerate(names):
+                setattr(module, name, Projection(projections, index))
+
+
+def pack(weight: Tensor, bias: Tensor | None, precision: Precision) -> Product:
+    """The product with `weight` [outputs, inputs] in a precision."""
+    if precision == "exact":
+        return lambda x: functional.linear(x, weight, bias)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # saturation at fp16's largest number
+        packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+    product = torch.ops.quantized.linear_dynamic_fp16
+    return lambda x: product(x, packed)
+
+
+def for_this_processor() -> tuple[torch.dtype, Precision]:
+    """What decodes fastest on this CPU without being wrong: bf16 where it has instructions for that, else fp16.
+
+    By capability and not by stopwatch, so that the same host gives the same answers whatever else it is doing.
+    """
+    if _has("_is_avx512_bf16_supported") or _has("_is_amx_tile_supported"):
+        return torch.bfloat16, "exact"
+    has_fbgemm = "fbgemm" in torch.backends.quantized.supported_engines
+    return torch.float32, "fp16" if has_fbgemm else "exact"
+
+
+def _has(instructions: str) -> bool:
+    return bool(getattr(torch.cpu, instructions, lambda: False)())
+
+
+def _joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+    weights: list[Tensor] = [layer.weight.detach() for layer in layers]
+    biases: list[Tensor | None] = [layer.bias for layer in layers]
+    if len(layers) == 1:
+        return weights[0], None if biases[0] is None else biases[0].detach()
+    if all(bias is None for bias in biases):
+        return torch.cat(weights), None
+    whole = [w.new_zeros(len(w)) if b is None else b.detach() for w, b in zip(weights, biases, strict=True)]
+    return torch.cat(weights), torch.cat(whole)

@@ -1,0 +1,1 @@
+"""The program that the debugging job runs inside the sandbox: standard library only, sent as text."""

@@ -1,0 +1,254 @@
+"""Accuracy against what it cost: each strategy at budgets from 1x to 64x of a greedy pass.
+
+Run: python -m bench.curves [--items 24] [--budgets 1,2,4,8,16] [--strategies vote,best_first,beam]. The items are
+generated ones with wordings and schemas held out from training (flows and tables), so greedy is not at its ceiling;
+the same items for every strategy and budget. 1x is the mean number of tokens of a greedy pass on them; `vote` gets
+one chain for each x, the others a token limit. Writes a table (Markdown), a picture (SVG) and every result (JSON
+lines) to docs/curves.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import anyio
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from agent_runtime import RunConfig, open_runtime
+from agent_runtime.assembly import build_model, build_strategy
+from agent_runtime.concurrency import gather
+from agent_runtime.intervals import wilson
+from agent_runtime.jobs.packs.floor import floor_answer
+from agent_runtime.jobs.packs.items import Item
+from agent_runtime.protocols import Model, Strategy
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.strategies.vote import Vote
+from agent_runtime.training.rollouts import task_of
+from agent_runtime.training.tasks import Example, generate
+from agent_runtime.training.tasks.checking import is_right
+
+OUT = Path("docs/curves")
+N_AT_ONCE = 8
+N_BOOTSTRAP = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One item under one strategy and budget."""
+
+    strategy: str
+    budget: int
+    item: str
+    is_right: bool
+    tokens: int
+    seconds: float
+    dollars: float | None
+    confidence: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One strategy at one budget: the share of right answers and the mean cost of an item."""
+
+    strategy: str
+    budget: int
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def n_right(self) -> int:
+        return sum(outcome.is_right for outcome in self.outcomes)
+
+    @property
+    def accuracy(self) -> float:
+        return self.n_right / len(self.outcomes)
+
+    def mean(self, what: Callable[[Outcome], float]) -> float:
+        return sum(what(outcome) for outcome in self.outcomes) / len(self.outcomes)
+
+
+async def point(
+    name: str,
+    budget: int,
+    strategy: Strategy,
+    examples: Sequence[Example],
+    model: Model,
+    limit: int | None,
+    price: float,
+) -> Point:
+    """Every item under one strategy and one budget, several at once in one engine."""
+    config = RunConfig.load(
+        {"min_confidence": 0.0, "max_tokens": limit, "dollars_per_hour": price, "sandbox": "auto"}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_runtime(config, model=model, strategy=strategy) as runtime:
+
+            async def solve(index: int, example: Example) -> Outcome:
+                task = task_of(example, Path(folder), f"{name}-{budget}-{index}-{random.randrange(10**9)}")
+                started = time.monotonic()
+                answer = await runtime.solve(task)
+                seconds = time.monotonic() - started
+                if answer.trace is not None:
+                    await anyio.Path(answer.trace).unlink(missing_ok=True)
+                right = is_right(answer.text, example.answer)
+                usage = answer.usage
+                return Outcome(
+                    name, budget, example.id, right, usage.n_tokens, seconds, usage.dollars,
+                    answer.confidence, answer.verdict,
+                )  # fmt: skip
+
+            calls = [
+                lambda index=index, example=example: solve(index, example)
+                for index, example in enumerate(examples)
+            ]
+            return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
+
+
+def paired_interval(one: Point, other: Point, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the difference in accuracy on the same items."""
+    by_item = {outcome.item: outcome.is_right for outcome in other.outcomes}
+    differences = [outcome.is_right - by_item[outcome.item] for outcome in one.outcomes]
+    dice = random.Random(seed)
+    means = sorted(
+        sum(dice.choices(differences, k=len(differences))) / len(differences) for _ in range(N_BOOTSTRAP)
+    )
+    return means[int(0.025 * N_BOOTSTRAP)], means[int(0.975 * N_BOOTSTRAP)]
+
+
+def floor_share(examples: Sequence[Example]) -> float:
+    """What the tools find without a model on the same items."""
+    right = 0
+    for example in examples:
+        files = {f"{table.name}.csv": table.csv() for table in example.tables}
+        item = Item(example.id, example.kind, example.question, example.answer, "exact", files=files)
+        right += is_right(floor_answer(item), example.answer)
+    return right / len(examples)
+
+
+def table(points: Sequence[Point], greedy: Point, floor: float, command: str) -> str:
+    lines = [
+        f"`{command}`: {len(greedy.outcomes)} items, floor (tools without a model) {100 * floor:.1f} %.",
+        "",
+        "| strategy | budget | right | accuracy (95 %) | against greedy (95 %, paired) | tokens | seconds | dollars |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in (greedy, *points):
+        low, high = wilson(one.n_right, len(one.outcomes))
+        least, most = paired_interval(one, greedy)
+        dollars = one.mean(lambda outcome: outcome.dollars or 0.0)
+        lines.append(
+            f"| {one.strategy} | {one.budget}x | {one.n_right} "
+            f"| {100 * one.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+            f"| {100 * (one.accuracy - greedy.accuracy):+.1f} [{100 * least:+.1f}, {100 * most:+.1f}] "
+            f"| {one.mean(lambda outcome: outcome.tokens):.0f} "
+            f"| {one.mean(lambda outcome: outcome.seconds):.1f} | {dollars:.5f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def reliability(points: Sequence[Point]) -> str:
+    """How often answers of a stated confidence are right: calibration, over all runs of the table."""
+    outcomes = [outcome for one in points for outcome in one.outcomes]
+    lines = ["| confidence | answers | mean confidence | right |", "| --- | --- | --- | --- |"]
+    for low in (0.0, 0.2, 0.4, 0.6, 0.8, 0.9):
+        high = {0.8: 0.9, 0.9: 1.01}.get(low, low + 0.2)
+        inside = [outcome for outcome in outcomes if low <= outcome.confidence < high]
+        if inside:
+            mean = sum(outcome.confidence for outcome in inside) / len(inside)
+            right = sum(outcome.is_right for outcome in inside) / len(inside)
+            lines.append(f"| {low:.1f} to {min(high, 1.0):.1f} | {len(inside)} | {mean:.2f} | {right:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(points: Sequence[Point], greedy: Point, floor: float, path: Path) -> None:
+    """Accuracy against tokens, seconds and dollars, with intervals; greedy and the floor as lines."""
+    mpl.rcParams["svg.hashsalt"] = "curves"
+    costs: list[tuple[str, Callable[[Outcome], float]]] = [
+        ("tokens an item", lambda outcome: outcome.tokens),
+        ("seconds an item", lambda outcome: outcome.seconds),
+        ("dollars an item", lambda outcome: outcome.dollars or 0.0),
+    ]
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True)
+    for axis, (label, cost) in zip(axes, costs, strict=True):
+        for name in dict.fromkeys(one.strategy for one in points):
+            line = [one for one in points if one.strategy == name]
+            spans = [wilson(one.n_right, len(one.outcomes)) for one in line]
+            heights = [one.accuracy for one in line]
+            errors = [
+                [max(0.0, y - low) for y, (low, _) in zip(heights, spans, strict=True)],
+                [max(0.0, high - y) for y, (_, high) in zip(heights, spans, strict=True)],
+            ]
+            axis.errorbar(
+                [one.mean(cost) for one in line], heights, errors, marker="o", capsize=3, label=name
+            )
+        axis.axhline(greedy.accuracy, color="black", linestyle="--", linewidth=1, label="greedy")
+        axis.axhline(floor, color="grey", linestyle=":", linewidth=1, label="tools without a model")
+        axis.set_xscale("log")
+        axis.set_xlabel(label)
+    axes[0].set_ylabel("share of right answers")
+    axes[0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+async def run(options: argparse.Namespace) -> None:
+    half = options.items // 2
+    examples = [
+        *generate("flows", half, options.seed, "heldout"),
+        *generate("tables", options.items - half, options.seed, "heldout"),
+    ]
+    model = build_model(RunConfig.load({"model": options.model}))
+    budgets = [int(budget) for budget in options.budgets.split(",")]
+    try:
+        greedy = await point("greedy", 1, Chain(), examples, model, None, options.dollars_per_hour)
+        unit = greedy.mean(lambda outcome: outcome.tokens)
+        print(f"greedy: {greedy.n_right} of {len(examples)} right, {unit:.0f} tokens an item", flush=True)
+        points = []
+        for name in options.strategies.split(","):
+            for budget in budgets:
+                strategy = Vote(budget, wave=8) if name == "vote" else build_strategy(name)
+                limit = None if name in ("vote", "auto") else int(unit * budget)
+                one = await point(name, budget, strategy, examples, model, limit, options.dollars_per_hour)
+                points.append(one)
+                tokens = one.mean(lambda outcome: outcome.tokens)
+                print(f"{name} {budget}x: {one.n_right} right, {tokens:.0f} tokens an item", flush=True)
+                if name == "auto":
+                    break  # it chooses its own budget
+    finally:
+        await model.aclose()
+    write(options, points, greedy, floor_share(examples))
+
+
+def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, floor: float) -> None:
+    """The table, the picture and every single outcome."""
+    shown = ("items", "budgets", "strategies", "seed")
+    command = "python -m bench.curves " + " ".join(f"--{name} {getattr(options, name)}" for name in shown)
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "curves.md").write_text(
+        table(points, greedy, floor, command) + "\n" + reliability([greedy, *points])
+    )
+    rows = [json.dumps(asdict(outcome)) for one in (greedy, *points) for outcome in one.outcomes]
+    (OUT / "outcomes.jsonl").write_text("\n".join(rows) + "\n")
+    picture(points, greedy, floor, OUT / "curves.svg")
+    print((OUT / "curves.md").read_text())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--budgets", default="1,2,4,8")
+    parser.add_argument("--strategies", default="vote,best_first,beam,auto")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--dollars-per-hour", type=float, default=0.10, help="what the host costs")
+    anyio.run(run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

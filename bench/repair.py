@@ -1,0 +1,129 @@
+"""Repair with hidden tests: how many programs are really right afterwards, and how many fixes only look so.
+
+Run: python -m bench.repair [PACK] [--n N] [--model SPEC] [--seconds S]. Both sides from one run over the same trials:
+the blind floor takes the first edit in source order that passes the visible tests; the job chooses among all that
+pass. Hidden tests are run afterwards, by the pack's own checker, and never seen by either.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from agent_runtime.assembly import open_workshop
+from agent_runtime.concurrency import gather
+from agent_runtime.config import RunConfig
+from agent_runtime.intervals import wilson
+from agent_runtime.jobs.debugging.edits import in_source_order
+from agent_runtime.jobs.debugging.hypotheses import Limits
+from agent_runtime.jobs.debugging.job import DebugRequest, Workshop, debug
+from agent_runtime.jobs.debugging.types import Candidate
+from agent_runtime.jobs.packs.items import Item, read_pack
+from agent_runtime.jobs.packs.run import sample
+from agent_runtime.jobs.packs.scoring import is_right
+
+PACK = Path(__file__).parents[2] / "shared" / "packs" / "humanevalfix_hidden.dev.jsonl"
+N_AT_ONCE = 2
+SURE = 0.5  # most of the weight of what passes stands behind one behaviour
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One item: whether a fix passed the visible tests and the hidden ones, by the job and by the floor."""
+
+    is_fixed: bool
+    is_right: bool
+    is_floor_fixed: bool
+    is_floor_right: bool
+    is_any_right: bool
+    confidence: float
+    n_trials: int
+    seconds: float
+
+
+async def repair(item: Item, workshop: Workshop, seconds: float) -> Outcome:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="repair-") as place:
+        folder = Path(place) / "program"
+        folder.mkdir()
+        item.place(folder, "repair")
+        request = DebugRequest(
+            ("python", "test_example.py"), folder, item.question, limits=Limits(seconds=seconds)
+        )
+        config = workshop.config.model_copy(update={"trace": Path(place) / "trace.jsonl"})
+        report = await debug(request, Workshop(
+            workshop.sandbox, workshop.edit, workshop.open_runtime, config, (), workshop.model,
+        ))  # fmt: skip
+    passing = [attempt.candidate for attempt in report.tried if attempt.is_passing]
+    blind = in_source_order(passing)[:1]
+    chosen = [report.fix.candidate] if report.fix is not None else []
+    right = await rights(item, passing, workshop)
+    return Outcome(
+        bool(chosen), any(right[one] for one in chosen), bool(blind), any(right[one] for one in blind),
+        any(right.values()), report.fix.confidence if report.fix else 0.0, len(report.tried),
+        time.monotonic() - started,
+    )  # fmt: skip
+
+
+async def rights(item: Item, passing: list[Candidate], workshop: Workshop) -> dict[Candidate, bool]:
+    """What the hidden tests say of each candidate."""
+    source = item.files["solution.py"]
+    return {one: await is_right(item, one.applied(source), workshop.sandbox) for one in passing}
+
+
+def show(outcomes: list[Outcome]) -> None:
+    n = len(outcomes)
+    for name, fixed, right in (
+        (
+            "blind single-edit floor",
+            [o.is_floor_fixed for o in outcomes],
+            [o.is_floor_right for o in outcomes],
+        ),
+        ("debugging job", [o.is_fixed for o in outcomes], [o.is_right for o in outcomes]),
+    ):
+        low, high = wilson(sum(right), n)
+        overfit = sum(fixed) - sum(right)
+        print(
+            f"{name}: {sum(right)} of {n} right ({sum(right) / n:.1%}, 95 % {low:.1%}-{high:.1%});"
+            f" {sum(fixed)} pass the visible tests, {overfit} of them fail hidden ones"
+            f" ({overfit / max(1, sum(fixed)):.1%})"
+        )
+    sure = [o for o in outcomes if o.is_fixed and o.confidence >= SURE]
+    n_wrong = sum(not o.is_right for o in sure)
+    print(
+        f"with confidence {SURE} or more: {len(sure)} fixes, {n_wrong} of them fail hidden tests"
+        f" ({n_wrong / max(1, len(sure)):.1%})"
+    )
+    print(
+        f"a right edit was among those that pass for {sum(o.is_any_right for o in outcomes)};"
+        f" trials an item: {sum(o.n_trials for o in outcomes) / n:.0f};"
+        f" seconds an item: {sum(o.seconds for o in outcomes) / n:.1f} ({N_AT_ONCE} at once)"
+    )
+
+
+async def run(items: list[Item], model: str | None, seconds: float) -> None:
+    settings = {"sandbox": "bubblewrap", **({"model": model} if model else {})}
+    async with open_workshop(RunConfig.load(settings), has_model=model is not None) as workshop:
+        calls = [lambda item=item: repair(item, workshop, seconds) for item in items]
+        show(list(await gather(calls, N_AT_ONCE)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pack", nargs="?", type=Path, default=PACK)
+    parser.add_argument("--n", type=int, default=None)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    given = parser.parse_args()
+    if not given.pack.is_file():
+        print(f"skipped: {given.pack.name} is not there (it is evaluation data, not part of the project)")
+        return
+    anyio.run(run, sample(read_pack(given.pack), given.n, given.seed), given.model, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

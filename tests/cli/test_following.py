@@ -1,0 +1,205 @@
+"""A run as the command line follows it: exit codes, one JSON document, signals."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from agent_runtime.cli.following import exit_code, follow
+from agent_runtime.config import RunConfig
+from agent_runtime.errors import ModelError
+from agent_runtime.models.scripted import Script, ScriptedModel, branches
+from agent_runtime.runtime import Parts, Runtime
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.trace.events import Event, RunFinished
+from agent_runtime.trace.plain import PlainView
+from agent_runtime.trace.reader import read
+from agent_runtime.types import Action, Answer, Completion, Request, StopReason, Usage
+from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
+from tests.kernel import PLAN, Adder, answer, step
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "tools", "sandboxes")),
+}
+GOOD = branches([PLAN, step("2+3"), answer("5")])
+
+
+def opener(
+    script: Script, trace: Path, model: ScriptedModel | None = None
+) -> Callable[[], AbstractAsyncContextManager[Runtime]]:
+    @asynccontextmanager
+    async def open_runtime() -> AsyncIterator[Runtime]:
+        parts = Parts(
+            model or ScriptedModel(script), {"calc": Adder()}, lambda _: ToolVerdicts(), Chain(), "chain"
+        )
+        async with anyio.create_task_group() as group:
+            yield Runtime(parts, RunConfig.load({"trace": trace}), group)
+
+    return open_runtime
+
+
+def ask(runtime: Runtime) -> AsyncIterator[Event]:
+    return runtime.stream("How much is 2+3?")
+
+
+def silent(request: Request) -> Action:
+    return PLAN
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return tmp_path / "run.jsonl"
+
+
+def test_an_answered_question_exits_with_zero_and_shows_the_answer(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert follow(opener(GOOD, trace), ask, as_json=False) == 0
+    assert "answer (confirmed" in capsys.readouterr().out
+
+
+def test_json_is_one_document_and_nothing_else_on_stdout(trace: Path, capsys: pytest.CaptureFixture[str]):
+    follow(opener(GOOD, trace), ask, as_json=True)
+
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert list(document) == ["answer", "confidence", "verdict", "evidence", "usage", "stop_reason", "trace"]
+    assert (document["answer"], document["trace"], err) == ("5", str(trace), "")
+    assert document["evidence"][0]["input"] == "2+3"
+
+
+def test_no_answer_found_exits_with_one(trace: Path):
+    assert follow(opener(silent, trace), ask, as_json=True) == 1
+
+
+def test_a_part_that_fails_leaves_as_its_own_error_and_a_complete_trace(trace: Path):
+    def broken(request: Request) -> Action:
+        raise ModelError("the server is gone")
+
+    with pytest.raises(ModelError, match="gone"):
+        follow(opener(broken, trace), ask, as_json=True)
+
+    finished = read(trace).finished
+    assert finished is not None
+    assert finished.answer.stop_reason == "failed"
+
+
+class Hanging(ScriptedModel):
+    """Hangs when it is asked for its second action."""
+
+    async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        if len(self.requests) == 1:
+            await anyio.sleep_forever()
+        return await super().generate(requests)
+
+
+class Signalling(Hanging):
+    """Sends this process a signal and hangs."""
+
+    async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        if len(self.requests) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return await super().generate(requests)
+
+
+def test_a_signal_ends_the_run_with_a_complete_trace_and_130(trace: Path, capsys: pytest.CaptureFixture[str]):
+    assert follow(opener(GOOD, trace, Signalling(GOOD)), ask, as_json=True) == 130
+
+    finished = read(trace).finished
+    assert finished is not None
+    assert finished.answer.stop_reason == "interrupted"
+    assert json.loads(capsys.readouterr().out)["stop_reason"] == "interrupted"
+
+
+def test_a_signal_before_the_run_has_begun_ends_it_too(trace: Path):
+    @asynccontextmanager
+    async def slow_to_open() -> AsyncIterator[Runtime]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await anyio.sleep_forever()
+        async with opener(GOOD, trace)() as runtime:
+            yield runtime
+
+    assert follow(slow_to_open, ask, as_json=True) == 130
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "code"),
+    [
+        ("5", "answered", 0),
+        ("5", "budget", 0),
+        (None, "budget", 1),
+        (None, "not_established", 1),
+        ("5", "interrupted", 130),
+        (None, "failed", 3),
+    ],
+)
+def test_the_exit_code_tells_how_it_ended(text: str | None, reason: StopReason, code: int):
+    assert exit_code(Answer(text, 0.5, "unchecked", (), Usage(), reason)) == code
+
+
+def test_an_interrupted_run_is_resumed_to_its_answer(trace: Path):
+    follow(opener(GOOD, trace, Signalling(GOOD)), ask, as_json=True)
+
+    code = follow(opener(GOOD, trace), lambda runtime: runtime.resume(trace), as_json=True)
+
+    assert code == 0
+    assert [type(event) for event in read(trace).events].count(RunFinished) == 2
+
+
+def test_a_reader_that_goes_away_ends_the_run_with_a_complete_trace(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def closed(self: PlainView, event: Event) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(PlainView, "show", closed)
+
+    assert follow(opener(GOOD, trace, Hanging(GOOD)), ask, as_json=False) == 130
+    finished = read(trace).finished
+    assert finished is not None
+    assert finished.answer.stop_reason == "interrupted"
+
+
+STUBBORN = """
+import sys
+from pathlib import Path
+import anyio
+from agent_runtime.cli.following import follow
+from tests.cli.test_following import GOOD, ask, opener
+from agent_runtime.models.scripted import ScriptedModel
+
+class Stubborn(ScriptedModel):
+    async def generate(self, requests):
+        print("ready", flush=True)
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep_forever()
+
+follow(opener(GOOD, Path(sys.argv[1]), Stubborn(GOOD)), ask, as_json=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_the_process_whatever_hangs(trace: Path):
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN, str(trace)], stdout=subprocess.PIPE, cwd=ROOT, env=SOURCES
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+
+    assert process.returncode == 130
+    assert read(trace).bad_lines == ()

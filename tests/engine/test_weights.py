@@ -1,0 +1,51 @@
+import pytest
+import torch
+from torch import nn
+
+from agent_runtime.engine.engine import Engine
+from agent_runtime.engine.types import Job
+from agent_runtime.engine.weights import Precision, for_this_processor, pack, speed_up
+from tests.engine.conftest import build
+from tests.engine.words import prompt, tokenizer
+
+TOLERANCE: dict[Precision, float] = {"exact": 0, "fp16": 2e-3}  # relative; fp16 has 11 bits of mantissa
+
+
+@pytest.mark.parametrize("precision", ["exact", "fp16"])
+@pytest.mark.parametrize("n_rows", [1, 7, 40])
+@pytest.mark.parametrize("has_bias", [False, True])
+def test_a_packed_product_is_the_product(precision: Precision, n_rows: int, has_bias: bool):
+    layer = nn.Linear(128, 64, bias=has_bias)
+    x = torch.randn(n_rows, 128)
+
+    with torch.inference_mode():
+        expected = layer(x)
+        product = pack(layer.weight.detach(), layer.bias.detach() if has_bias else None, precision)
+
+        assert (product(x) - expected).norm() <= TOLERANCE[precision] * expected.norm()
+
+
+def test_fused_projections_leave_the_models_logits_as_they_are(kind: str):
+    plain, fused = build(kind), build(kind)
+    ids = torch.tensor([prompt(1, 20)])
+
+    speed_up(fused, "exact")
+
+    with torch.inference_mode():
+        assert torch.allclose(fused.forward(ids).logits, plain.forward(ids).logits, atol=1e-5)
+
+
+def test_the_default_precision_is_the_same_every_time():
+    chosen = {for_this_processor() for _ in range(3)}
+
+    assert len(chosen) == 1
+    assert chosen <= {(torch.bfloat16, "exact"), (torch.float32, "fp16"), (torch.float32, "exact")}
+
+
+async def test_smaller_weights_decode_through_the_engine(kind: str):
+    engine = Engine(build(kind), tokenizer(), dtype=torch.float32, precision="fp16", max_kv_tokens=500)
+
+    (output,) = await engine.generate([Job(prompt(1, 30), 5)])
+    await engine.aclose()
+
+    assert len(output.ids) == 5

@@ -1,0 +1,130 @@
+import json
+
+import pytest
+
+from agent_runtime.errors import InputError
+from agent_runtime.intervals import wilson
+from agent_runtime.jobs.packs.floor import floor_answer
+from agent_runtime.jobs.packs.items import Item, read_pack
+from agent_runtime.jobs.packs.run import sample
+from agent_runtime.jobs.packs.scoring import is_right
+from agent_runtime.types import Execution, SandboxJob
+
+
+class ExitCode:
+    """A sandbox whose every program ends with one exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self.jobs: list[SandboxJob] = []
+
+    async def run(self, job: SandboxJob, scope: str) -> Execution:
+        self.jobs.append(job)
+        return Execution(self.exit_code, "", "")
+
+    async def release(self, scope: str) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+def item(answer, checker="numeric", check=None, **rest) -> Item:
+    return Item("i-1", "k", "How many?", answer, checker, check or {}, **rest)
+
+
+@pytest.mark.parametrize(
+    ("gold", "checker", "check", "answer", "right"),
+    [
+        (1200, "numeric", {}, "$1,200.00", True),
+        (1200, "numeric", {}, "It is 1,200.", True),
+        (-5.0, "numeric", {}, "(5)", True),
+        (0.5, "numeric", {}, "1/2", True),
+        (3, "numeric", {}, "4", False),
+        (3, "numeric", {}, "none", False),
+        (["a", "b"], "set", {}, "B, a", True),
+        (["a", "b"], "set", {"ordered": True}, "B | a", False),
+        (["a", "b"], "set", {"ordered": True}, "a -> b", True),
+        (["a", "a"], "set", {}, "a, b", False),
+        ([[1, "x"], [2, "y"]], "set", {}, [["2.0", "Y"], ["1", "x"]], True),
+        ("Zürich", "exact", {}, "zurich.", True),
+        ("(B)", "exact", {"norm": "choice"}, "The answer is (B)", True),
+        (r"\frac{1}{2}", "exact", {"norm": "latex"}, r"$\dfrac12$", True),
+        ("x+1", "exact", {"norm": "latex"}, "x+2", False),
+    ],
+)
+async def test_a_checker_accepts_what_means_the_same_and_nothing_else(gold, checker, check, answer, right):
+    assert await is_right(item(gold, checker, check), answer, ExitCode(1)) is right
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+async def test_hidden_tests_run_in_the_sandbox_beside_the_answer(exit_code):
+    sandbox = ExitCode(exit_code)
+    check = {"answer_file": "a.txt", "cmd": ["python", "t.py"], "hidden_files": {"t.py": "exit()"}}
+
+    assert await is_right(item("x", "tests", check), "mine", sandbox) is (exit_code == 0)
+    assert sandbox.jobs[0].argv == ("python3", "t.py")
+    assert sandbox.jobs[0].files == {"t.py": b"exit()", "a.txt": b"mine"}
+
+
+async def test_no_answer_is_never_right():
+    assert not await is_right(item(1), None, ExitCode(0))
+
+
+def test_an_item_never_shows_its_gold_to_the_task(tmp_path):
+    task = item(4711, files={"t.csv": "a,b\n1,2\n", "n.txt": "a note"}).place(tmp_path, "t1")
+
+    assert "4711" not in repr(task)
+    assert task.tables == (tmp_path / "t.csv",)
+    assert task.context == "a note"
+
+
+def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="leaves its folder"):
+        item(1, files={"../x.csv": ""}).place(tmp_path, "t1")
+
+
+def test_a_bad_line_of_a_pack_is_named(tmp_path):
+    pack = tmp_path / "p.jsonl"
+    pack.write_text(json.dumps({"id": "x"}) + "\n")
+
+    with pytest.raises(InputError, match="line 1"):
+        read_pack(pack)
+
+
+def test_the_floor_finds_the_cell_that_the_words_name():
+    table = "name,points\nAnna,3\nBert,9\n"
+    asked = Item("i", "k", "how many points did Bert get?", "9", "exact", files={"t.csv": table})
+
+    assert floor_answer(asked) == "9"
+
+
+def test_a_sample_is_seeded_and_keeps_the_order():
+    items = [item(n) for n in range(50)]
+
+    chosen = sample(items, 10, seed=3)
+
+    assert chosen == sample(items, 10, seed=3)
+    assert [one.answer for one in chosen] == sorted(one.answer for one in chosen)
+
+
+def test_the_interval_holds_the_share_and_shrinks():
+    low, high = wilson(5, 10)
+    narrow_low, narrow_high = wilson(500, 1000)
+
+    assert low < 0.5 < high
+    assert narrow_high - narrow_low < high - low
+
+
+def test_every_gold_answer_of_the_packs_is_right_by_its_own_checker(shared):
+    import anyio
+
+    async def wrong() -> list[str]:
+        return [
+            one.id
+            for pack in sorted((shared / "packs").glob("*.jsonl"))
+            for one in read_pack(pack)
+            if one.checker != "tests" and not await is_right(one, one.answer, ExitCode(1))
+        ]
+
+    assert anyio.run(wrong) == []

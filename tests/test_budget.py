@@ -1,0 +1,95 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runtime.budget import MIN_ACTION_TOKENS, Budget, Meter, Prices
+from agent_runtime.errors import BudgetExceeded
+from agent_runtime.types import Usage
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@given(st.integers(1, 5000), st.lists(st.tuples(st.integers(1, 64), st.integers(1, 400)), max_size=30))
+def test_tokens_spent_within_what_was_reserved_never_exceed_the_limit(limit, rounds):
+    meter = Meter(Budget(tokens=limit))
+
+    try:
+        for n_actions, tokens_each in rounds:
+            room = meter.reserve(n_actions, tokens_each)
+            assert 1 <= room.n_actions <= n_actions
+            for _ in range(room.n_actions):
+                meter.settle(Usage(think_tokens=room.max_tokens))
+    except BudgetExceeded:
+        assert limit - meter.spent.n_tokens < MIN_ACTION_TOKENS
+
+    assert meter.spent.n_tokens <= limit
+
+
+@pytest.mark.parametrize(
+    ("budget", "usage", "kind"),
+    [
+        (Budget(tokens=10), Usage(prompt_tokens=10), "tokens"),
+        (Budget(dollars=0.5), Usage(model_seconds=3600), "dollars"),
+    ],
+)
+def test_a_spent_budget_says_which_and_how_much(budget, usage, kind):
+    meter = Meter(budget, Prices(dollars_per_hour=1.0))
+    meter.settle(usage)
+
+    with pytest.raises(BudgetExceeded) as caught:
+        meter.reserve(1, 100)
+
+    assert caught.value.kind == meter.exhausted == kind
+    assert caught.value.spent >= caught.value.limit
+
+
+def test_the_clock_ends_a_run():
+    clock = Clock()
+    meter = Meter(Budget(seconds=5), clock=clock)
+    clock.now += 6
+
+    with pytest.raises(BudgetExceeded, match="seconds"):
+        meter.reserve(1, 100)
+
+
+def test_joules_come_from_the_counter_alone():
+    readings = iter([10.0, 12.5, 12.5])
+
+    assert Meter(read_joules=lambda: next(readings)).total().joules == 2.5
+    assert Meter().total().joules is None
+
+
+def test_dollars_are_unknown_without_a_price():
+    meter = Meter()
+
+    meter.settle(Usage(think_tokens=1000, model_seconds=10))
+
+    assert meter.total().dollars is None
+
+
+def test_dollars_by_token_and_by_hour_add_up():
+    prices = Prices(3.6, 1.0, 2.0)
+
+    assert prices.dollars(Usage(prompt_tokens=10**6, think_tokens=10**6, model_seconds=1000)) == 4.0
+
+
+def test_resuming_does_not_reset_a_budget():
+    meter = Meter(Budget(tokens=100), already=Usage(think_tokens=99))
+
+    with pytest.raises(BudgetExceeded):
+        meter.reserve(1, 100)
+
+
+def test_own_seconds_are_what_model_and_tools_did_not_take():
+    clock = Clock()
+    meter = Meter(clock=clock)
+    meter.settle(Usage(model_seconds=2, tool_seconds=1))
+    clock.now += 4
+
+    assert meter.total().own_seconds == pytest.approx(1.0)

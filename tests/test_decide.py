@@ -1,0 +1,74 @@
+from agent_runtime.decide import answer_parts, rank, support
+from agent_runtime.types import Check, FinalAnswer, Node, Observation, Step, Verdict
+
+
+def branch(
+    answer: str, *steps: tuple[str, str], first_id: int = 1, verdict: str = "confirmed"
+) -> tuple[Node, ...]:
+    nodes = [
+        Node(
+            first_id + index,
+            0,
+            index + 1,
+            Step("", Check("sql", asked)),
+            Observation("sql", seen, seen, "ok" if verdict == "confirmed" else "error"),
+            Verdict(verdict),  # type: ignore[arg-type]
+        )
+        for index, (asked, seen) in enumerate(steps)
+    ]
+    return (*nodes, Node(first_id + len(steps), 0, len(steps) + 1, FinalAnswer(answer), state="answered"))
+
+
+HOPS = (
+    ("... WHERE src = 'Acme'", "dst | total\nBorealis | 12"),
+    ("... WHERE src = 'Borealis'", "dst | total\nCorvid | 11"),
+)
+
+
+def test_a_number_is_supported_by_the_observation_that_shows_it():
+    (evidence,) = support(branch("$1,200", ("SELECT SUM(x)", "total\n1200")))
+
+    assert evidence.result == "total\n1200"
+
+
+def test_a_chain_is_supported_when_every_station_was_seen():
+    assert support(branch("Acme -> Borealis -> Corvid", *HOPS))
+    assert not support(branch("Acme -> Borealis -> Dune", *HOPS))
+
+
+def test_an_answer_that_no_observation_shows_is_never_confirmed_whatever_its_votes():
+    branches = [branch("42", ("SELECT 1", "v\n1"), first_id=10 * index) for index in range(8)]
+
+    (best,) = rank(branches)
+
+    assert best.verdict == "unchecked"
+    assert best.n_votes == 8
+
+
+def test_equal_answers_in_other_clothes_vote_together():
+    branches = [
+        branch("1,200", ("q", "v\n1200"), first_id=1),
+        branch("1200.00", ("q", "v\n1200"), first_id=10),
+        branch("7", ("q", "v\n7"), first_id=20),
+    ]
+
+    best, other = rank(branches)
+
+    assert (best.n_votes, other.n_votes) == (2, 1)
+    assert best.confidence > other.confidence
+
+
+def test_a_supported_answer_outweighs_an_unsupported_one():
+    best, _ = rank([branch("9", ("q", "v\n1"), first_id=1), branch("3", ("q", "v\n3"), first_id=9)])
+
+    assert best.text == "3"
+
+
+def test_failed_branches_lower_the_confidence():
+    one = [branch("3", ("q", "v\n3"))]
+
+    assert rank(one, n_failed=3)[0].confidence < rank(one)[0].confidence
+
+
+def test_the_prefix_yes_is_no_station():
+    assert answer_parts("yes: A -> B") == ["A", "B"]

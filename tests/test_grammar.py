@@ -1,0 +1,307 @@
+"""What may come next: the protocol's order, and in SQL only names that exist."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import llguidance
+import pytest
+
+from agent_runtime.grammar import next_roles, role_token_grammar, tagged_grammar
+from agent_runtime.parsing import BUILT_IN_TOOLS
+from agent_runtime.prompt import ROLES
+from agent_runtime.sql_grammar import sql_grammar
+from agent_runtime.types import (
+    Backtrack,
+    FinalAnswer,
+    Node,
+    Plan,
+    Prompt,
+    Step,
+    TableSchema,
+    ToolSpec,
+)
+
+WIRES = TableSchema(
+    "wire_log",
+    (
+        ("when_booked", "DATE"),
+        ("ordering_party", "VARCHAR"),
+        ("receiving_party", "VARCHAR"),
+        ("eur", "DOUBLE"),
+    ),
+    10,
+)
+ODD = TableSchema(
+    "odd", (("select", "INTEGER"), ("Total Amount", "DOUBLE"), ('say "x"', "VARCHAR"), ("Größe", "X")), 1
+)
+PLAN = Node(1, 0, 1, Plan(("x",)))
+STEP = Node(2, 1, 2, Step("x"))
+
+# Tokens are single bytes, then one special token for each role.
+SPECIAL = {f"<{role}>": 256 + index for index, role in enumerate(ROLES)}
+END_OF_TEXT = 256 + len(ROLES)
+
+
+class ByteTokens:
+    """A tokenizer of bytes in the form that llguidance asks for."""
+
+    def __init__(self) -> None:
+        specials = [f"\xff{token}".encode("latin-1") for token in SPECIAL]
+        self.tokens = [bytes([byte]) for byte in range(256)] + specials + [b"\xff<eos>"]
+        self.special_token_ids = [*SPECIAL.values(), END_OF_TEXT]
+        self.bos_token_id = None
+        self.eos_token_id = END_OF_TEXT
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return list(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.fixture(scope="module")
+def tokens() -> llguidance.LLTokenizer:
+    return llguidance.LLTokenizer(llguidance.TokenizerWrapper(ByteTokens()))
+
+
+def ids_of(text: str) -> list[int]:
+    """Bytes, role tokens as one."""
+    ids: list[int] = []
+    while text:
+        role = next((name for name in SPECIAL if text.startswith(name)), None)
+        ids += [SPECIAL[role]] if role else list(text[0].encode())
+        text = text[len(role) if role else 1 :]
+    return ids
+
+
+def accepted(tokens: llguidance.LLTokenizer, grammar: str, ids: Sequence[int]) -> int:
+    """How many of `ids` the grammar takes; one more than there are when it may end after them."""
+    matcher = llguidance.LLMatcher(tokens, llguidance.LLMatcher.grammar_from_lark(grammar), log_level=0)
+    assert not matcher.is_error(), matcher.get_error()
+    n_taken = 0
+    for token in ids:
+        if matcher.is_stopped() or not _consume(matcher, token):
+            return n_taken
+        n_taken += 1
+    return n_taken + bool(matcher.is_accepting())
+
+
+def _consume(matcher: llguidance.LLMatcher, token: int) -> bool:
+    """Check against the mask first: with `stop=` fields `try_consume_tokens` refuses what may come."""
+    mask = matcher.compute_bitmask()
+    return bool(mask[token // 8] >> token % 8 & 1) and bool(matcher.consume_token(token))
+
+
+def takes(tokens: llguidance.LLTokenizer, grammar: str, text: str) -> bool:
+    ids = ids_of(text)
+    return accepted(tokens, grammar, ids) == len(ids) + 1
+
+
+def sql(*tables: TableSchema) -> str:
+    return f"start: sql_text\n{sql_grammar(tables)}"
+
+
+# --- order
+
+
+def test_a_plan_comes_first():
+    assert next_roles([Node(0, None, 0)]) == ("plan",)
+
+
+def test_after_a_plan_there_is_nothing_to_give_up_yet():
+    assert "backtrack" not in next_roles([PLAN])
+
+
+def test_after_a_step_everything_may_come():
+    assert set(next_roles([PLAN, STEP])) == {"plan", "step", "backtrack", "answer"}
+
+
+def test_a_backtrack_is_followed_by_something_else():
+    assert "backtrack" not in next_roles([PLAN, STEP, Node(3, 2, 3, Backtrack("x"))])
+
+
+def test_nothing_follows_an_answer():
+    with pytest.raises(ValueError, match="nothing follows"):
+        next_roles([PLAN, Node(2, 1, 2, FinalAnswer("x"))])
+
+
+TOOLS = tuple(ToolSpec(name, "") for name in BUILT_IN_TOOLS)
+
+
+def role_grammar(path: Sequence[Node], *tables: TableSchema, tools: tuple[str, ...] = BUILT_IN_TOOLS) -> str:
+    prompt = Prompt("q", tools=tuple(ToolSpec(tool, "") for tool in tools), tables=tables)
+    return role_token_grammar(prompt, path, {name[1:-1]: token for name, token in SPECIAL.items()})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<step>Think.<end>",
+        "<step>Sum.<calc>1 + 1<end>",
+        "<step>Ask.<sql>SELECT SUM(eur) AS total FROM wire_log<end>",
+        "<step>Run.<python>print('<answer>'[:3])\n<end>".replace("<answer>", "< answer >"),
+        "<answer>7<end>",
+        "<backtrack>no rows<end>",
+        "<plan>1. a\n2. b<end>",
+    ],
+)
+def test_the_actions_of_the_protocol_are_accepted(tokens, text: str):
+    assert takes(tokens, role_grammar([PLAN, STEP], WIRES), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<calc>1<end>",
+        "<step>Sum.<calc>1<result>1<end>",
+        "<step>Sum.<calc>1<calc>2<end>",
+        "<answer><end>",
+        "<result>7<end>",
+        "<good>",
+        "7",
+        "<answer>7<end><answer>8<end>",
+    ],
+)
+def test_anything_else_is_not(tokens, text: str):
+    assert not takes(tokens, role_grammar([PLAN, STEP], WIRES), text)
+
+
+def test_only_tools_that_are_there_can_be_called(tokens):
+    grammar = role_grammar([PLAN], tools=("calc",))
+
+    assert not takes(tokens, grammar, "<step>Run.<python>1<end>")
+
+
+def test_without_tables_there_is_nothing_to_query(tokens):
+    assert not takes(tokens, role_grammar([PLAN]), "<step>Ask.<sql>SELECT 1<end>")
+
+
+def test_a_field_ends_at_its_token_limit(tokens):
+    ids = ids_of("<answer>" + "x" * 1000)
+
+    assert accepted(tokens, role_grammar([PLAN]), ids) == 161
+
+
+# --- tagged text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<plan>1. a\n2. b</plan>",
+        "<step>So a is less.</step>",
+        "<think>2 is less</think>\n<step>Sum.<calc>1 + 1</calc></step>",
+        "<step>Ask.<sql>SELECT eur FROM wire_log WHERE eur < 3</sql></step>",
+        "<step>Run.<python>\nprint('</answer>' < 'b')\n</python></step>",
+        "<step>Run.<python>x = 1 << 2\nprint('<b></p></py>')</python></step>",
+        "<answer>x < 7</answer>",
+    ],
+)
+def test_tagged_actions_are_accepted(tokens, text: str):
+    grammar = tagged_grammar(Prompt("q", tools=TOOLS, tables=(WIRES,)), [PLAN, STEP])
+
+    ids = list(text.encode())
+
+    assert accepted(tokens, grammar, ids) == len(ids) + 1
+
+
+@pytest.mark.parametrize("text", ["hello", "<result>", "<answer>7</answer> and", "<sql>SELECT order_party"])
+def test_other_text_is_not(tokens, text: str):
+    grammar = tagged_grammar(Prompt("q", tools=TOOLS, tables=(WIRES,)), [PLAN])
+
+    ids = list(text.encode())
+
+    assert accepted(tokens, grammar, ids) < len(ids)
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT order_party FROM wire_log",
+        "SELECT ordering FROM wire_log",
+        "SELECT eur FROM transfers",
+        'SELECT "order_party" FROM wire_log',
+        "SELECT w.amount FROM wire_log AS w",
+        "SELECT eur FROM wire_log; DROP TABLE wire_log",
+        "SELECT (eur FROM wire_log",
+        "SELECT 'open FROM wire_log",
+        "SELECTeur FROM wire_log",
+        "SELECT read_csv('/etc/passwd')",
+        "DROP wire_log",
+        "",
+    ],
+)
+def test_a_query_with_a_name_that_does_not_exist_cannot_be_written(tokens, query: str):
+    assert not takes(tokens, sql(WIRES), query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM wire_log",
+        "select ordering_party, sum(eur) as total from wire_log group by 1 having sum(eur) > 1e6 order by total desc",
+        "SELECT a.receiving_party FROM wire_log a JOIN wire_log AS b ON a.receiving_party = b.ordering_party",
+        "WITH RECURSIVE hops AS (SELECT receiving_party AS t, 1 AS n FROM wire_log WHERE ordering_party = 'Acme' "
+        "UNION ALL SELECT w.receiving_party, h.n + 1 FROM wire_log w JOIN hops h ON w.ordering_party = h.t) "
+        "SELECT * FROM hops WHERE n <= 5",
+        "SELECT COUNT(DISTINCT ordering_party) FROM wire_log WHERE eur IN (SELECT MAX(eur) FROM wire_log)",
+        "SELECT CASE WHEN eur >= 10000 THEN 'big' ELSE 'it''s small' END AS result, COUNT(*) FROM wire_log GROUP BY 1",
+        "SELECT ordering_party, ROW_NUMBER() OVER (PARTITION BY ordering_party ORDER BY eur DESC) AS rn FROM wire_log "
+        "QUALIFY rn = 1",
+        'SELECT "ordering_party" FROM "wire_log" LIMIT 3 OFFSET 2',
+        "SELECT ROUND(100.0 * SUM(eur) FILTER (WHERE eur > 1) / NULLIF(SUM(eur), 0), 2) AS share FROM wire_log",
+        "SELECT eur::INTEGER, CAST(eur AS DECIMAL(18, 2)) FROM wire_log",
+        "SELECT * FROM wire_log WHERE when_booked BETWEEN DATE '2024-01-01' AND DATE '2024-01-01' + INTERVAL 3 DAY",
+        "SELECT EXTRACT(year FROM when_booked), date_trunc('month', when_booked) FROM wire_log",
+        "SELECT ordering_party || ' -> ' || receiving_party FROM wire_log WHERE ordering_party NOT LIKE 'A%'",
+        "SELECT\n    total_eur\nFROM (\n    SELECT SUM(eur) AS total_eur\n    FROM wire_log\n)",
+        "SELECT eur FROM wire_log WHERE eur > -5 AND NOT (eur IS NULL OR eur <> 3.50)",
+    ],
+)
+def test_a_query_over_what_exists_can_be_written(tokens, query: str):
+    ids = list(query.encode())
+
+    n_taken = accepted(tokens, sql(WIRES), ids)
+
+    assert n_taken == len(ids) + 1, query[:n_taken]
+
+
+@pytest.mark.parametrize("name", ['"select"', '"Total Amount"', '"say ""x"""', '"Größe"'])
+def test_odd_names_can_be_written_in_quotes(tokens, name: str):
+    ids = list(f"SELECT {name} FROM odd".encode())
+
+    assert accepted(tokens, sql(ODD), ids) == len(ids) + 1
+
+
+def test_two_hundred_columns_make_a_grammar(tokens):
+    wide = TableSchema("wide", tuple((f"column_{n}", "DOUBLE") for n in range(200)), 1)
+
+    assert takes(tokens, sql(wide), "SELECT column_199 FROM wide")
+    assert not takes(tokens, sql(wide), "SELECT column_200 FROM wide")
+
+
+def taught(shared: Path) -> Iterator[tuple[TableSchema, str]]:
+    for line in (shared / "embedded-v0" / "examples.jsonl").read_text("utf-8").splitlines():
+        example = json.loads(line)
+        for action in example["actions"]:
+            if action[0] == "step" and action[2:3] == ["sql"]:
+                data = example["data"]
+                yield TableSchema(data["table"], tuple(map(tuple, data["cols"])), 1), action[3]
+
+
+@pytest.mark.slow
+def test_every_query_of_the_teacher_can_be_written(tokens, shared: Path):
+    queries = list(taught(shared))
+    assert len(queries) > 500
+
+    for table, query in queries:
+        ids = list(query.encode())
+        assert accepted(tokens, sql(table), ids) == len(ids) + 1, query
+
+
+def test_a_prompt_without_tools_lets_the_model_call_none():
+    grammar = tagged_grammar(Prompt("q"), [PLAN])
+
+    assert "calc" not in grammar
+    assert "step" in grammar

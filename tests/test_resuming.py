@@ -1,0 +1,136 @@
+from dataclasses import replace
+
+import pytest
+
+from agent_runtime.models.scripted import ScriptedModel
+from agent_runtime.strategies.best_first import BestFirst
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.strategies.mcts import MonteCarlo
+from agent_runtime.strategies.vote import Vote
+from agent_runtime.trace.events import CheckStarted, NodeAdded, RunFinished
+from agent_runtime.trace.reader import read
+from agent_runtime.types import Action, Answer, Observation, Request, Usage
+from tests.kernel import PLAN, Adder, answer, step
+from tests.test_runtime import runtime
+
+
+def seeded(request: Request) -> Action:
+    """A model whose words depend on the path and the branch's seed alone."""
+    if not request.path:
+        return PLAN
+    if len(request.path) < 3:
+        return step(["1+1", "2+2", "oops", "3+4"][request.seed % 4])
+    return answer(["7", "8"][request.seed % 2])
+
+
+def told(found: Answer) -> Answer:
+    """An answer without what differs between any two runs: seconds, and where the trace lies."""
+    usage = replace(found.usage, own_seconds=0.0, tool_seconds=0.0, model_seconds=0.0)
+    return replace(found, usage=usage, trace=None)
+
+
+async def last_answer(stream) -> Answer:
+    events = [event async for event in stream]
+    assert isinstance(events[-1], RunFinished)
+    return events[-1].answer
+
+
+@pytest.mark.parametrize("strategy", [Chain(), Vote(3), BestFirst(), MonteCarlo(n_rounds=6)])
+async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_bill(strategy, tmp_path):
+    async with runtime(seeded, tmp_path, strategy) as rt:
+        golden = await rt.solve("How much?")
+    whole = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    golden_graph = read(tmp_path / "run.jsonl").graph()
+
+    for n_lines in range(1, len(whole) + 1):
+        cut = tmp_path / f"cut-{n_lines}.jsonl"
+        cut.write_bytes(b"".join(whole[:n_lines]))
+        async with runtime(seeded, tmp_path, strategy) as rt:
+            resumed = await last_answer(rt.resume(cut))
+
+        assert told(resumed) == told(golden)
+        assert [node.action for node in read(cut).graph()] == [node.action for node in golden_graph]
+
+
+async def test_resuming_asks_the_model_only_for_what_is_not_recorded(tmp_path):
+    async with runtime(seeded, tmp_path, Vote(3)) as rt:
+        await rt.solve("How much?")
+    lines = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    n_nodes = sum(isinstance(event, NodeAdded) for event in read(tmp_path / "run.jsonl").events)
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(lines[: len(lines) // 2]))
+    n_recorded = len({event.node_id for event in read(cut).events if event.kind == "sampled"})
+    model = ScriptedModel(seeded)
+
+    async with runtime(model, tmp_path, Vote(3)) as rt:
+        await last_answer(rt.resume(cut))
+
+    assert len(model.requests) == n_nodes - n_recorded
+
+
+async def test_a_torn_last_line_is_cut_off_and_done_again(tmp_path):
+    async with runtime(seeded, tmp_path, Vote(3)) as rt:
+        golden = await rt.solve("How much?")
+    whole = (tmp_path / "run.jsonl").read_bytes()
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(whole[: len(whole) * 2 // 3])
+
+    async with runtime(seeded, tmp_path, Vote(3)) as rt:
+        resumed = await last_answer(rt.resume(torn))
+
+    assert told(resumed) == told(golden)
+    assert read(torn).torn_tail == b""
+
+
+async def test_a_spent_budget_stays_spent_when_a_run_is_resumed(tmp_path):
+    async with runtime(seeded, tmp_path, Vote(3), max_tokens=120) as rt:
+        golden = await rt.solve("How much?")
+    lines = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(lines[:6]))
+
+    async with runtime(seeded, tmp_path, Vote(3), max_tokens=120) as rt:
+        resumed = await last_answer(rt.resume(cut))
+
+    assert resumed.stop_reason == golden.stop_reason == "budget"
+    assert resumed.usage.n_tokens == golden.usage.n_tokens
+
+
+async def test_a_recorded_run_is_decided_anew_without_any_model_call(tmp_path):
+    async with runtime(seeded, tmp_path, Vote(4)) as rt:
+        golden = await rt.solve("How much?")
+    model = ScriptedModel(seeded)
+
+    async with runtime(model, tmp_path, Vote(4)) as rt:
+        same = await rt.redecide(tmp_path / "run.jsonl")
+    async with runtime(model, tmp_path, Chain()) as rt:
+        other = await rt.redecide(tmp_path / "run.jsonl")
+
+    assert model.requests == []
+    assert same.text == golden.text
+    assert other.usage.n_tokens < golden.usage.n_tokens
+    assert other.usage != Usage()
+
+
+async def test_a_check_that_must_not_run_twice_is_of_unknown_outcome_after_a_kill(tmp_path):
+    class Sender(Adder):
+        is_idempotent = False
+
+    async with runtime(seeded, tmp_path, Chain(), Sender()) as rt:
+        await rt.solve("How much?")
+    lines = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    kinds = [event.kind for event in read(tmp_path / "run.jsonl").events]
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(lines[: kinds.index("check_started") + 1]))
+    sender = Sender()
+    started = read(cut).events[-1]
+
+    async with runtime(seeded, tmp_path, Chain(), sender) as rt:
+        await last_answer(rt.resume(cut))
+
+    assert isinstance(started, CheckStarted)
+    assert started.check.input not in sender.inputs
+    assert (
+        "unknown outcome"
+        in (read(cut).graph().node(started.node_id).observation or Observation("", "", "")).text
+    )

@@ -1,0 +1,205 @@
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from agent_runtime.config import RunConfig
+from agent_runtime.errors import InputError, ModelError
+from agent_runtime.models.scripted import Script, ScriptedModel, branches
+from agent_runtime.protocols import Model, Strategy, ToolContext
+from agent_runtime.runtime import Parts, Runtime
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.strategies.vote import Vote
+from agent_runtime.trace.events import RunFinished, RunStarted
+from agent_runtime.trace.reader import read
+from agent_runtime.types import Action, Completion, Request, Task
+from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
+from tests.kernel import PLAN, Adder, answer, step
+
+GOOD: list[Action] = [PLAN, step("2+3"), answer("5")]
+
+
+class Loader(Adder):
+    """A tool that brings context and remembers whether it was let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released: list[str] = []
+
+    async def prepare(self, task: Task) -> ToolContext:
+        return ToolContext(f"context of {task.id}")
+
+    async def release(self, task: Task) -> None:
+        self.released.append(task.id)
+
+
+@asynccontextmanager
+async def runtime(
+    model: Model | Script,
+    tmp_path: Path,
+    strategy: Strategy | None = None,
+    tool: Adder | None = None,
+    **settings: object,
+) -> AsyncIterator[Runtime]:
+    tool = tool or Adder()
+    model = ScriptedModel(model) if callable(model) else model
+    parts = Parts(model, {tool.name: tool}, lambda _: ToolVerdicts(), strategy or Chain(), "chain")
+    config = RunConfig.load({"trace": tmp_path / "run.jsonl", **settings})
+    async with anyio.create_task_group() as group:
+        yield Runtime(parts, config, group)
+
+
+async def test_a_question_becomes_an_answer_with_its_evidence(tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        found = await rt.solve("How much is 2+3?")
+
+    assert (found.text, found.verdict, found.stop_reason) == ("5", "confirmed", "answered")
+    assert [evidence.input for evidence in found.evidence] == ["2+3"]
+    assert found.usage.tool_calls == 1
+    assert found.usage.n_tokens > 0
+
+
+async def test_the_whole_run_is_in_the_trace(tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        found = await rt.solve("How much is 2+3?")
+
+    trace = read(tmp_path / "run.jsonl")
+    assert isinstance(trace.events[0], RunStarted)
+    assert trace.events[-1] == RunFinished(found)
+
+
+async def test_streaming_gives_the_same_events_as_the_trace(tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        events = [event async for event in rt.stream("How much is 2+3?")]
+
+    assert tuple(events) == tuple(read(tmp_path / "run.jsonl").events)
+
+
+async def test_leaving_the_stream_ends_the_run_with_a_complete_trace(tmp_path):
+    def script(request: Request) -> object:
+        return step(f"{len(request.path)}+1") if request.path else PLAN
+
+    async with runtime(script, tmp_path) as rt:  # type: ignore[arg-type]
+        stream = rt.stream("Count.")
+        async for _ in stream:
+            break
+        await stream.aclose()  # type: ignore[attr-defined]
+
+    finished = read(tmp_path / "run.jsonl").events[-1]
+    assert isinstance(finished, RunFinished)
+
+
+async def test_an_interrupt_keeps_the_best_answer_so_far(tmp_path):
+    class HangsLater(ScriptedModel):
+        async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            if len(self.requests) >= 3:
+                rt.interrupt()
+                await anyio.sleep_forever()
+            return await super().generate(requests)
+
+    class TwoChains:
+        async def search(self, tree):
+            await Chain().search(tree)
+            await Chain().search(tree)
+
+    async with runtime(HangsLater(branches(GOOD)), tmp_path, TwoChains()) as rt:
+        found = await rt.solve("How much?")
+
+    assert (found.text, found.stop_reason) == ("5", "interrupted")
+    assert read(tmp_path / "run.jsonl").events[-1] == RunFinished(found)
+
+
+async def test_a_run_out_of_seconds_ends_with_stop_reason_budget(tmp_path):
+    class Hangs(ScriptedModel):
+        async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            await anyio.sleep_forever()
+            return []
+
+    async with runtime(Hangs(branches(GOOD)), tmp_path, max_seconds=0.01) as rt:
+        found = await rt.solve("How much?")
+
+    assert (found.text, found.stop_reason) == (None, "budget")
+
+
+async def test_a_run_out_of_tokens_under_a_parallel_strategy_is_no_exception(tmp_path):
+    async with runtime(branches(GOOD), tmp_path, Vote(4), max_tokens=60) as rt:
+        found = await rt.solve("How much?")
+
+    assert found.stop_reason == "budget"
+
+
+async def test_a_failing_model_ends_the_trace_and_leaves_as_itself(tmp_path):
+    class Fails(ScriptedModel):
+        async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            raise ModelError("the device is gone")
+
+    async with runtime(Fails(branches(GOOD)), tmp_path) as rt:
+        with pytest.raises(ModelError, match="device is gone"):
+            await rt.solve("How much?")
+
+    finished = read(tmp_path / "run.jsonl").events[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.answer.stop_reason == "failed"
+
+
+async def test_a_failing_model_leaves_the_stream_as_itself(tmp_path):
+    class Fails(ScriptedModel):
+        async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+            raise ModelError("the device is gone")
+
+    async with runtime(Fails(branches(GOOD)), tmp_path) as rt:
+        with pytest.raises(ModelError, match="device is gone"):
+            async for _ in rt.stream("How much?"):
+                pass
+
+
+async def test_a_looping_model_ends_without_an_answer_and_says_what_is_missing(tmp_path):
+    async with runtime(branches([PLAN, step("x"), step("x", "Again")]), tmp_path) as rt:
+        found = await rt.solve("How much?")
+
+    assert (found.text, found.stop_reason) == (None, "not_established")
+    assert "no branch reached an answer" in found.missing
+
+
+async def test_an_answer_below_the_confidence_asked_for_is_only_a_candidate(tmp_path):
+    async with runtime(branches([PLAN, step("1+1"), answer("77")]), tmp_path, min_confidence=0.9) as rt:
+        found = await rt.solve("How much?")
+
+    assert found.text is None
+    assert found.candidate == "77"
+    assert "0.9" in found.missing
+
+
+@pytest.mark.parametrize("question", ["", "  \n"])
+async def test_an_empty_question_is_refused_before_anything_starts(question, tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        with pytest.raises(InputError, match="empty"):
+            await rt.solve(question)
+
+    assert not (tmp_path / "run.jsonl").exists()
+
+
+async def test_a_task_id_that_could_leave_the_folder_is_refused(tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        with pytest.raises(InputError, match="task id"):
+            await rt.solve(Task("../../etc/x", "How much?"))
+
+
+async def test_what_a_tool_loads_is_in_the_prompt_and_is_let_go(tmp_path):
+    tool = Loader()
+    model = ScriptedModel(branches(GOOD))
+
+    async with runtime(model, tmp_path, tool=tool) as rt:
+        await rt.solve(Task("case-1", "How much?", context="Given: 2 and 3."))
+
+    assert model.requests[0].prompt.context == "Given: 2 and 3.\ncontext of case-1"
+    assert tool.released == ["case-1"]
+
+
+async def test_tokens_on_branches_that_did_not_carry_the_answer_are_wasted(tmp_path):
+    async with runtime(branches(GOOD, [PLAN, step("9+9"), answer("18")]), tmp_path, Vote(2)) as rt:
+        found = await rt.solve("How much?")
+
+    assert 0 < found.usage.wasted_tokens < found.usage.n_tokens

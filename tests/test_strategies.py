@@ -1,0 +1,137 @@
+import pytest
+
+from agent_runtime.budget import Budget
+from agent_runtime.errors import BudgetExceeded
+from agent_runtime.models.scripted import branches
+from agent_runtime.strategies.auto import Auto
+from agent_runtime.strategies.beam import Beam
+from agent_runtime.strategies.best_first import BestFirst
+from agent_runtime.strategies.chain import Chain
+from agent_runtime.strategies.diverse import DiverseTrees
+from agent_runtime.strategies.mcts import MonteCarlo
+from agent_runtime.strategies.vote import Vote, leader_wins
+from agent_runtime.types import Action, Backtrack
+from tests.kernel import PLAN, Run, answer, step
+
+GOOD: list[Action] = [PLAN, step("2+3"), answer("5")]
+LOOPING: list[Action] = [PLAN, step("oops"), step("oops", "Once more.")]
+
+
+async def test_vote_decodes_all_open_branches_in_one_batch_a_round():
+    run = Run(branches(GOOD))
+
+    await Vote(3).search(run.loop)
+
+    assert len(run.graph.answers()) == 3
+    assert len(run.graph) == 1 + 9
+
+
+async def test_a_backtrack_goes_on_in_the_stream_under_a_chain():
+    run = Run(branches([PLAN, step("1+1"), Backtrack("wrong way"), step("2+3"), answer("5")]))
+
+    await Chain().search(run.loop)
+
+    assert len(run.graph.answers()) == 1
+
+
+async def test_best_first_leaves_a_branch_that_gave_up_and_takes_another():
+    run = Run(branches([PLAN, Backtrack("no idea")], GOOD))
+
+    await BestFirst(n_plans=2).search(run.loop)
+
+    assert [node.action for node in run.graph.answers()] == [answer("5")]
+    assert "backtracked: no idea" in {node.reason for node in run.graph}
+
+
+async def test_best_first_stops_at_the_first_answer_whose_checks_hold():
+    run = Run(branches(GOOD))
+
+    await BestFirst(n_plans=3).search(run.loop)
+
+    assert len(run.graph.answers()) == 1
+    assert all(node.state != "open" for node in run.graph.frontier())
+
+
+async def test_best_first_comes_to_an_end_when_every_branch_loops():
+    run = Run(branches(LOOPING))
+
+    await BestFirst().search(run.loop)
+
+    assert run.graph.answers() == []
+    assert run.adder.inputs == ["oops"]
+
+
+async def test_auto_is_content_with_a_supported_greedy_answer():
+    run = Run(branches(GOOD))
+
+    await Auto([Chain(), Vote(4)]).search(run.loop)
+
+    assert len(run.graph.answers()) == 1
+
+
+async def test_auto_goes_on_where_the_greedy_pass_failed():
+    run = Run(branches(LOOPING, GOOD))
+
+    await Auto([Chain(), Vote(2)]).search(run.loop)
+
+    assert run.graph.answers()
+
+
+async def test_a_spent_budget_leaves_a_parallel_search_as_itself():
+    run = Run(branches(GOOD), Budget(tokens=40))
+
+    with pytest.raises(BudgetExceeded):
+        await Vote(4).search(run.loop)
+
+
+@pytest.mark.parametrize(
+    "strategy", [BestFirst(), Beam(), DiverseTrees(), MonteCarlo(), Vote(4), Auto([Chain(), Beam()])]
+)
+async def test_every_strategy_finds_the_answer_behind_looping_branches(strategy):
+    run = Run(branches(LOOPING, GOOD, LOOPING))
+
+    await strategy.search(run.loop)
+
+    assert answer("5") in [node.action for node in run.graph.answers()]
+
+
+@pytest.mark.parametrize("strategy", [BestFirst(), Beam(), DiverseTrees(), MonteCarlo(), Vote(4)])
+async def test_every_strategy_ends_when_all_branches_loop_and_leaves_nothing_open(strategy):
+    run = Run(branches(LOOPING))
+
+    await strategy.search(run.loop)
+
+    assert run.graph.answers() == []
+    assert run.graph.frontier() == []
+
+
+@pytest.mark.parametrize("strategy", [BestFirst(), Beam(), DiverseTrees(), MonteCarlo(), Vote(8)])
+async def test_every_strategy_grows_the_same_tree_again(strategy):
+    runs = [Run(branches(GOOD, LOOPING, [PLAN, step("4+4"), answer("8")])) for _ in range(2)]
+
+    for run in runs:
+        await strategy.search(run.loop)
+
+    assert runs[0].actions() == runs[1].actions()
+
+
+async def test_siblings_that_say_the_same_are_pruned():
+    run = Run(branches(GOOD))
+
+    await Beam(n_beams=3).search(run.loop)
+
+    assert [node.state for node in run.graph.children(0)].count("pruned") == 2
+
+
+async def test_a_vote_stops_when_the_leader_cannot_be_caught():
+    run = Run(branches(GOOD))
+
+    await Vote(16, wave=4).search(run.loop)
+
+    assert len(run.graph.answers()) == 4
+
+
+def test_the_leaders_chance_is_the_beta_posterior():
+    assert leader_wins(0, 0) == 0.5
+    assert leader_wins(4, 0) == 1 - 0.5**5
+    assert leader_wins(3, 2) < leader_wins(3, 1)

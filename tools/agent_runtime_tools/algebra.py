@@ -1,0 +1,283 @@
+"""The algebra machine: runs a program over sympy objects where fractions are not enough. Runs in a worker only.
+
+No string ever reaches sympy: every one of its entry points that takes one evaluates it. Objects are built one
+instruction at a time, and the size of a result is checked before the operation: a bomb is an error here, and what is
+missed is killed at the time limit. Rational results go back to plain fractions at once, so that the exact
+evaluator's bounds hold for them too.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, S, Symbol
+
+from agent_runtime_tools import arithmetic
+from agent_runtime_tools.arithmetic import COMPARISONS, Truth
+from agent_runtime_tools.exact import MAX_BITS, Rational, TooLarge, n_bits
+from agent_runtime_tools.exact_functions import NotRational
+from agent_runtime_tools.expression import Program
+from agent_runtime_tools.tokens import CalculationError
+
+MAX_EXPONENT = 500  # of anything with a symbol or a root in it
+MAX_ROOT_BITS = 512  # a root factors its radicand
+MAX_ARGUMENT_BITS = 8_192  # of a number inside a function: reducing sin(10**10**6) takes minutes
+MAX_TERMS = 2_000
+DECIDING_DIGITS = 50
+WELL_ABOVE_ROUNDING = sympy.Rational(1, 10**20)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation that holds a symbol, or sides that are not rational."""
+
+    left: Expr
+    relation: str
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`i = 1..n`."""
+
+    variable: Symbol
+    start: Expr
+    end: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """`x -> 0`."""
+
+    variable: Symbol
+    target: Expr
+
+
+Value = Any  # int | Fraction | Expr | list | Truth | Relation | Range | Approach | dict | str
+Function = Callable[[Sequence[Value]], Value]
+
+
+class Machine(arithmetic.Machine):
+    """The exact machine, which falls back on sympy for what is not rational."""
+
+    def __init__(self, forms: dict[str, Function]) -> None:
+        super().__init__(MAX_BITS)
+        self._forms = forms
+
+    def run(self, program: Program) -> Value:
+        """Run a program to its value.
+
+        Raises:
+            CalculationError: It has no value, or one too large.
+        """
+        stack: list[Value] = []
+        for op, value, n in program:
+            if op == "number":
+                stack.append(value)
+                continue
+            operands = stack[len(stack) - n :]
+            del stack[len(stack) - n :]
+            stack.append(self._step(op, value, operands))
+        return stack.pop()
+
+    def _step(self, op: str, name: object, operands: list[Value]) -> Value:
+        if op == "list" or all(_is_rational(operand) for operand in operands):
+            try:
+                return self.apply(op, name, operands)
+            except NotRational:
+                pass
+        if op == "call":
+            return simple(self._call_form(str(name), operands))
+        return simple(_OPERATIONS[op](name, operands))
+
+    def _call_form(self, name: str, operands: list[Value]) -> Value:
+        form = self._forms.get(name)
+        if form is None:
+            raise CalculationError(f"{name} takes numbers only")
+        return form(operands)
+
+
+# --- values
+
+
+def symbolic(value: Value) -> Expr:
+    """A value as a sympy expression."""
+    if isinstance(value, int):
+        return Integer(value)
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, list):
+        raise CalculationError("a list stands where a number belongs")
+    raise CalculationError("a relation stands where a number belongs")
+
+
+def argument(value: Value) -> Expr:
+    """A value as the argument of a function: numbers of moderate length only."""
+    if isinstance(value, int | Fraction) and n_bits(value) > MAX_ARGUMENT_BITS:
+        raise CalculationError("a number too long for this function")
+    return symbolic(value)
+
+
+def variable(value: Value) -> Symbol:
+    """A value that must be a variable."""
+    if not isinstance(value, Symbol):
+        raise CalculationError("a variable belongs here, such as x")
+    return value
+
+
+def whole(value: Value, low: int, high: int, what: str) -> int:
+    """A value that must be a whole number in a range."""
+    if not isinstance(value, int) or not low <= value <= high:
+        raise CalculationError(f"{what} is a whole number from {low} to {high}")
+    return value
+
+
+def simple(value: Value) -> Value:
+    """Undefined results are errors; rational ones go back to fractions."""
+    if isinstance(value, sympy.Rational) and value.is_finite:
+        value = Fraction(int(value.p), int(value.q)) if value.q != 1 else int(value.p)
+        if n_bits(value) > MAX_BITS:
+            raise TooLarge("the result")
+    elif isinstance(value, Expr) and (value is S.NaN or value.has(S.ComplexInfinity)):
+        raise CalculationError("undefined: a division by zero or the logarithm of 0")
+    return value
+
+
+def _is_rational(value: Value) -> bool:
+    if isinstance(value, list):
+        return all(_is_rational(item) for item in value)
+    return isinstance(value, int | Fraction)
+
+
+# --- operators
+
+
+def power(base: Value, exponent: Value) -> Expr:
+    """`base ** exponent`, refused where the result would be too long or the root too hard."""
+    left, right = symbolic(base), symbolic(exponent)
+    if isinstance(base, int | Fraction) and isinstance(exponent, int | Fraction):
+        _check_root(base, exponent)
+    if isinstance(right, sympy.Rational) and not left.is_Atom and abs(right) > MAX_EXPONENT:
+        raise CalculationError(f"an exponent is at most {MAX_EXPONENT} here")
+    if isinstance(left, Symbol) and isinstance(right, sympy.Rational) and abs(right) > MAX_EXPONENT:
+        raise CalculationError(f"an exponent of a variable is at most {MAX_EXPONENT}")
+    if left == 0 and right.is_negative:
+        raise CalculationError("division by zero")
+    return left**right
+
+
+def _check_root(base: Rational, exponent: Rational) -> None:
+    length = n_bits(base)
+    if length > MAX_ROOT_BITS or length * abs(Fraction(exponent)) > MAX_BITS:
+        raise TooLarge("this power")
+
+
+def flatten(values: Sequence[Value]) -> list[Value]:
+    """One list argument stands for its elements."""
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
+
+
+def divide(left: Expr, right: Expr) -> Expr:
+    """A quotient, never of 0."""
+    if right == 0:
+        raise CalculationError("division by zero")
+    return left / right
+
+
+def _relation(relation: str, left: Value, right: Value) -> Relation:
+    if isinstance(left, Truth | Relation) or isinstance(right, Truth | Relation):
+        raise CalculationError("two relations in one: write them apart")
+    return Relation(symbolic(left), relation, symbolic(right))
+
+
+_CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo, "tau": 2 * sympy.pi}
+_ANGLES = {"degree": sympy.pi / 180, "radian": S.One, "turn": 2 * sympy.pi}
+
+_OPERATIONS: dict[str, Callable[[Any, list[Value]], Value]] = {
+    "symbol": lambda name, _: Symbol(name),
+    "constant": lambda name, _: _CONSTANTS[name],
+    "angle": lambda name, _: _ANGLES[name],
+    "degree": lambda _, v: symbolic(v[0]) * sympy.pi / 180,
+    "convert": lambda _, v: divide(symbolic(v[0]), symbolic(v[1])),
+    "+": lambda _, v: symbolic(v[0]) + symbolic(v[1]),
+    "-": lambda _, v: symbolic(v[0]) - symbolic(v[1]),
+    "*": lambda _, v: symbolic(v[0]) * symbolic(v[1]),
+    "/": lambda _, v: divide(symbolic(v[0]), symbolic(v[1])),
+    "//": lambda _, v: sympy.floor(divide(symbolic(v[0]), symbolic(v[1]))),
+    "%": lambda _, v: sympy.Mod(symbolic(v[0]), symbolic(v[1])),
+    "off": lambda _, v: (1 - symbolic(v[0])) * symbolic(v[1]),
+    "**": lambda _, v: power(v[0], v[1]),
+    "negate": lambda _, v: -symbolic(v[0]),
+    "percent": lambda _, v: symbolic(v[0]) / 100,
+    "!": lambda _, v: sympy.factorial(symbolic(v[0])),
+    "!!": lambda _, v: sympy.factorial2(symbolic(v[0])),
+    "relation": lambda name, v: _relation(name, v[0], v[1]),
+    "range": lambda _, v: Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])),
+    "approach": lambda _, v: Approach(variable(v[0]), symbolic(v[1])),
+}
+
+
+# --- relations
+
+
+def decide(relation: Relation) -> Truth:
+    """Whether a relation holds; one with variables, whether it holds for all of them.
+
+    Raises:
+        CalculationError: That cannot be told.
+    """
+    difference = relation.left - relation.right
+    if not difference.free_symbols:
+        return Truth(
+            _compare(difference, relation.relation), relation.left, relation.relation, relation.right
+        )
+    is_identity = is_zero(difference)
+    if relation.relation in ("=", "==", "!="):
+        return Truth(
+            is_identity == (relation.relation != "!="), relation.left, relation.relation, relation.right
+        )
+    raise CalculationError("an inequality with a variable is neither true nor false: use solve(...)")
+
+
+def _compare(difference: Expr, relation: str) -> bool:
+    """Compare a number with 0: by its digits where they tell, else by proof."""
+    number = difference.evalf(DECIDING_DIGITS)
+    if relation not in ("=", "==", "!=") and not number.is_real:
+        raise CalculationError("only real numbers can be ordered")
+    is_equal = abs(number) < sympy.Float(10) ** (5 - DECIDING_DIGITS) and is_zero(difference)
+    sign: Rational = 0 if is_equal else int(sympy.sign(sympy.re(number))) or 1
+    return COMPARISONS[relation](sign, 0)
+
+
+def is_zero(expression: Expr) -> bool:
+    """Whether an expression is 0 for all values of its variables; the cheap proofs first."""
+    if n_terms(expression) <= MAX_TERMS and sympy.expand(expression) == 0:
+        return True
+    if expression.is_polynomial() or _differs_from_zero(expression):
+        return False
+    return bool(sympy.simplify(expression) == 0)
+
+
+def _differs_from_zero(expression: Expr) -> bool:
+    """Whether one point already shows that an expression is not 0; such a point is no accident of rounding."""
+    names = sorted(expression.free_symbols, key=str)
+    point = {name: sympy.Rational(17 + 6 * n, 29) for n, name in enumerate(names)}
+    value = expression.subs(point).evalf(DECIDING_DIGITS)
+    return bool(value.is_number and value.is_finite and abs(value) > WELL_ABOVE_ROUNDING)
+
+
+def n_terms(expression: Expr) -> float:
+    """How many terms the expanded form may have at most."""
+    if expression.is_Add:
+        return sum(n_terms(term) for term in expression.args)
+    if expression.is_Mul:
+        return math.prod(n_terms(factor) for factor in expression.args)
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 1:
+        n, k = int(expression.exp), n_terms(expression.base)
+        return math.comb(n + int(k) - 1, n) if n * k < MAX_TERMS**2 else math.inf
+    return 1

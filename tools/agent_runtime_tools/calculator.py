@@ -1,0 +1,96 @@
+"""The calculator: exact arithmetic in process, everything else in a worker that can be killed.
+
+A line goes through one grammar (`expression`) that resolves every name against a fixed vocabulary. What comes out is
+evaluated over fractions, with the size of each result bounded, here and at once; what needs algebra or units goes to
+a warm worker as a program, never as text.
+"""
+
+import time
+from pathlib import Path
+
+from agent_runtime.errors import ToolError
+from agent_runtime.types import Observation, Task
+from agent_runtime_tools import arithmetic, dates, rendering
+from agent_runtime_tools.exact_functions import NotRational
+from agent_runtime_tools.expression import Program, encode, parse
+from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.tokens import CalculationError
+from agent_runtime_tools.worker import WorkerPool
+
+PROGRAM = Path(__file__).with_name("calculator_worker.py")
+
+
+class Calculator:
+    """Exact arithmetic, algebra, units, dates and money; `size` calculations at a time in workers.
+
+    Text is exact, with a decimal beside it where it is no whole number: `67/25 ≈ 2.68`. A relation answers whether it
+    holds; a bare equation with a variable is solved.
+    """
+
+    name = "calc"
+    description = (
+        "exact calculation: 15% of 2,340, (3+4)/5, sqrt(2), 3*4 = 12, solve(x^2-5x+6=0), "
+        "5 km in miles, days between 2024-01-02 and 2024-03-01, npv(5%, -100, 60, 60)"
+    )
+
+    def __init__(self, size: int = 2) -> None:
+        self._symbolic = WorkerPool(self.name, PROGRAM, ["symbolic"], size=size)
+        self._units = WorkerPool(self.name, PROGRAM, ["units"], size=1, spare=0)
+
+    @property
+    def pids(self) -> set[int]:
+        """The worker processes of now."""
+        return self._symbolic.pids | self._units.pids
+
+    def start(self) -> None:
+        """Start a worker in the background, so that the first hard calculation finds it warm."""
+        self._symbolic.start()
+
+    async def run(self, text: str, task: Task, seconds: float) -> Observation:
+        """Calculate one line.
+
+        Raises:
+            ToolTimeout: It did not end in time and was killed.
+            ToolError: It is no calculation, or has no value; the message says what would be right.
+        """
+        started = time.perf_counter()
+        try:
+            rendered = await self._calculate(text, seconds)
+        except CalculationError as error:
+            raise ToolError(str(error)) from None
+        return Observation(
+            tool=self.name,
+            text=rendered.text,
+            brief=rendered.brief,
+            outcome=rendered.outcome,
+            seconds=time.perf_counter() - started,
+            is_truncated=rendered.is_truncated,
+        )
+
+    async def aclose(self) -> None:
+        """Stop the workers."""
+        await self._symbolic.aclose()
+        await self._units.aclose()
+
+    async def _calculate(self, text: str, seconds: float) -> Rendered:
+        if dates.has_date(text):
+            return rendering.render(dates.evaluate(text))
+        program = parse(text)
+        if _has_units(program):
+            return await self._ask(self._units, program, seconds)
+        try:
+            return rendering.render(arithmetic.evaluate(program))
+        except NotRational:
+            return await self._ask(self._symbolic, program, seconds)
+
+    async def _ask(self, workers: WorkerPool, program: Program, seconds: float) -> Rendered:
+        reply = await workers.call({"program": encode(program)}, seconds)
+        if "error" in reply:
+            raise ToolError(reply["error"])
+        return Rendered(**reply)
+
+
+def _has_units(program: Program) -> bool:
+    """Units are meant where one is named in full, or converted to; an angle alone is a number."""
+    operations = {instruction.op for instruction in program}
+    return "unit" in operations or ("convert" in operations and "angle" not in operations)

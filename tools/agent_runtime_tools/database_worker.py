@@ -1,0 +1,211 @@
+"""The worker program of the database: loads files into a private DuckDB file, locks it, answers queries.
+
+One process serves one task. The tables are written to a file, which is then opened read-only: a worker that was
+killed is replaced by one that opens the same file in milliseconds, and data larger than memory stays on disk.
+From that moment on the process cannot write a file at all (`RLIMIT_FSIZE` 0). A query runs in a read-only
+transaction that is always rolled back, so nothing of it reaches the next one.
+
+Not covered: a crafted data file that takes over the loader gets a process with limits, not a sandbox.
+"""
+
+import contextlib
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import duckdb
+
+from agent_runtime_tools.query_errors import explain
+from agent_runtime_tools.result_text import brief, render
+from agent_runtime_tools.serving import Limits, Message, serve
+from agent_runtime_tools.sql_gate import Gate, Refused
+from agent_runtime_tools.table_loading import load
+from agent_runtime_tools.table_names import TableError, quoted
+
+ADDRESS_BYTES = 5 * 2**29  # 2.5 GB: DuckDB's own memory limit does not bind its string functions
+LOADED_BYTES = 2**36  # of the private file, and of what sorting spills while it is made
+COMPRESSED_BYTES = (
+    2**28
+)  # of a user's file: compressing doubles the time to load, and pays where memory is short
+THREADS = 2
+COUNTED_ROWS = 100_000  # beyond it "more than" is said: counting a billion rows helps nobody
+FETCHED_ROWS = 2_048
+
+Settings = dict[str, str | bool | int | float | list[str]]
+
+LOADING: Settings = {
+    "threads": THREADS,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+}
+# in this order, the lock last; the ones that some version does not know are passed over
+LOCKS = (
+    "SET max_expression_depth = 200",
+    "SET enable_external_file_cache = false",
+    "SET pivot_limit = 500",
+    "SET python_enable_replacements = false",
+    "SET python_scan_all_frames = false",
+    "SET allow_persistent_secrets = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+REQUIRED = frozenset({LOCKS[0], *LOCKS[-2:]})
+
+
+class Session:
+    """The tables of one task: first `load` and `finish`, or `open`; then any number of queries."""
+
+    def __init__(self) -> None:
+        self._database: duckdb.DuckDBPyConnection | None = None
+        self._parser: duckdb.DuckDBPyConnection | None = (
+            None  # for the gate: optimising its queries is for nothing
+        )
+        self._names: list[str] = []
+        self._tables: dict[str, tuple[str, ...]] = {}
+        self._gate = Gate({})
+        self._n_rows = 0
+
+    def handle(self, request: Message) -> Message:
+        try:
+            match request["do"]:
+                case "load":
+                    return self._load(Path(request["path"]), Path(request["folder"]), request["memory"])
+                case "tables":
+                    return {"tables": self._describe()}
+                case "finish":
+                    return self._finish(Path(request["folder"]), request["macros"], request["memory"])
+                case "open":
+                    return self._open(request["file"], request["memory"])
+                case "query":
+                    return self._query(request["text"], request["rows"])
+                case _:
+                    return self._profile()
+        except (TableError, Refused) as refusal:
+            return {"error": str(refusal)}
+
+    @property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        assert self._database is not None, "load or open first"
+        return self._database
+
+    # --- making the file
+
+    def _load(self, path: Path, folder: Path, memory: str) -> Message:
+        if self._database is None:
+            settings = LOADING | {"memory_limit": memory, "temp_directory": str(folder / "spill")}
+            self._database = duckdb.connect(str(folder / "tables.duckdb"), config=settings)
+            self._database.execute("SET python_enable_replacements = false")
+        with contextlib.suppress(OSError):  # what is wrong with the file is said by `load`
+            method = "auto" if path.stat().st_size > COMPRESSED_BYTES else "uncompressed"
+            self._database.execute(f"SET force_compression = '{method}'")
+        self._names += load(self._database, path, folder, {name.lower() for name in self._names})
+        return {}
+
+    def _finish(self, folder: Path, macros: Sequence[str], memory: str) -> Message:
+        for macro in macros:
+            try:
+                self.database.execute(macro)
+            except duckdb.Error as error:
+                raise TableError(f"a macro does not fit the tables: {explain(error, {}, '')}") from None
+        self.database.close()
+        return self._open(str(folder / "tables.duckdb"), memory)
+
+    # --- locked
+
+    def _open(self, file: str, memory: str) -> Message:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        settings = LOADING | {"memory_limit": memory, "temp_directory": ""}
+        self._database = duckdb.connect(file, read_only=True, config=settings)
+        tables = self._describe()
+        self._tables = {table["name"]: tuple(name for name, _ in table["columns"]) for table in tables}
+        self._gate = Gate(
+            self._tables,
+            macros=self._column("SELECT function_name FROM duckdb_functions() WHERE NOT internal"),
+            catalog=next(iter(self._column("SELECT current_database()"))),
+            hidden=self._column("SELECT view_name FROM duckdb_views() WHERE internal"),
+        )
+        self._parser = self._database.cursor()
+        self._parser.execute("PRAGMA disable_optimizer")
+        for statement in LOCKS:
+            try:
+                self._database.execute(statement)
+            except duckdb.Error:
+                if statement in REQUIRED:
+                    raise
+        return {"tables": tables}
+
+    def _column(self, statement: str) -> frozenset[str]:
+        return frozenset(str(row[0]).lower() for row in self.database.execute(statement).fetchall())
+
+    def _describe(self) -> list[Message]:
+        """Every table in the order of loading: columns with types, number of rows, one row as the model reads it."""
+        tables = []
+        names = self.database.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+        for name in self._names or [row[0] for row in names]:
+            columns = self.database.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
+                [name],
+            ).fetchall()
+            sample = self.database.execute(f"SELECT * FROM {quoted(name)} LIMIT 1").fetchone()  # noqa: S608 - quoted
+            count = self.database.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()  # noqa: S608
+            tables.append(
+                {
+                    "name": name,
+                    "columns": columns,
+                    "n_rows": count[0] if count else 0,
+                    "sample": None if sample is None else [brief(value) for value in sample],
+                }
+            )
+        return tables
+
+    def _query(self, text: str, n_rows: int) -> Message:
+        database = self.database
+        try:
+            self._gate.check(self._parser or database, text)
+            database.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                return self._result(database.execute(text), n_rows)
+            finally:
+                database.execute("ROLLBACK")
+        except (duckdb.FatalException, duckdb.InternalException):
+            raise  # the engine's state is unknown: this process ends
+        except duckdb.Error as error:
+            return {"error": explain(error, self._tables, text)}
+
+    def _result(self, cursor: duckdb.DuckDBPyConnection, n_kept: int) -> Message:
+        header = [column[0] for column in cursor.description or ()]
+        rows = cursor.fetchmany(n_kept + 1)
+        n_found, is_counted = len(rows), True
+        while n_found > n_kept and (more := len(cursor.fetchmany(FETCHED_ROWS))):
+            n_found += more
+            if n_found > COUNTED_ROWS:
+                n_found, is_counted = COUNTED_ROWS, False
+                break
+        rendered = render(header, rows[:n_kept], n_found, is_counted)
+        return {"text": rendered.text, "brief": rendered.brief, "is_truncated": rendered.is_truncated}
+
+    def _profile(self) -> Message:
+        """For each table the columns whose values are all there and all different: what rows can be named by."""
+        keys = {}
+        for table, columns in self._tables.items():
+            counts = ", ".join(
+                f"count({quoted(column)}), count(DISTINCT {quoted(column)})" for column in columns
+            )
+            row = self.database.execute(f"SELECT count(*), {counts} FROM {quoted(table)}").fetchone()  # noqa: S608
+            assert row is not None
+            keys[table] = [
+                column for i, column in enumerate(columns) if row[0] == row[1 + 2 * i] == row[2 + 2 * i]
+            ]
+        return {"keys": keys}
+
+
+if __name__ == "__main__":
+    serve(
+        Session().handle,
+        Limits(ADDRESS_BYTES, file_bytes=LOADED_BYTES, open_files=128, cpus=THREADS, can_fork=True),
+    )

@@ -1,0 +1,140 @@
+"""Dates: differences, shifts and weekdays on the calendar, for lines that hold a date.
+
+ISO dates (`2024-02-01`) and written ones (`1 March 2024`, `March 1, 2024`). A date is never read as a subtraction.
+Not covered: times of day, time zones, ambiguous forms such as `02/01/2024`.
+"""
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from fractions import Fraction
+
+from agent_runtime_tools.arithmetic import COMPARISONS, Truth
+from agent_runtime_tools.tokens import MAX_CHARACTERS, CalculationError
+
+MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_abbr) if name}
+MAX_SHIFT = 100_000
+HELP = "write days between 2024-01-02 and 2024-03-01, 2024-01-31 + 30 days, or weekday(2024-03-01)"
+
+_ISO = re.compile(r"\b(\d{4})[-/](\d{1,2})[-/](\d{1,2})\b", re.ASCII)
+_LOOKS_LIKE_A_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{4}/\d{2}/\d{2}\b", re.ASCII)
+_DAY_FIRST = re.compile(r"\b(\d{1,2}) ([A-Za-z]{3,9})\.?,? (\d{4})\b", re.ASCII)
+_MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})\b", re.ASCII)
+
+_DATE = r"(\d{4}-\d{2}-\d{2})"
+_UNIT = r"(day|week|month|year)s?"
+_BETWEEN = re.compile(
+    rf"(?:(?:how many|number of|the|full|whole) )*{_UNIT} (?:between|from|since) {_DATE} (?:and|to|until|till) {_DATE}",
+    re.ASCII,
+)
+_CALL = re.compile(rf"{_UNIT}(?:_between)? ?\( ?{_DATE} ?, ?{_DATE} ?\)", re.ASCII)
+_DIFFERENCE = re.compile(rf"\(?{_DATE} ?- ?{_DATE}\)?(?: in {_UNIT})?", re.ASCII)
+_SHIFT = re.compile(rf"{_DATE}((?: ?[+-] ?\d{{1,6}} {_UNIT})+)", re.ASCII)
+_STEP = re.compile(rf"([+-]) ?(\d{{1,6}}) {_UNIT}", re.ASCII)
+_NAMED_SHIFT = re.compile(rf"(\d{{1,6}}) {_UNIT} (after|from|before) {_DATE}", re.ASCII)
+_WEEKDAY = re.compile(
+    rf"(?:weekday|day of week|day of the week|dayofweek) ?(?:of )?\(? ?{_DATE} ?\)?", re.ASCII
+)
+_RELATION = re.compile(rf"{_DATE} ?(==|=|!=|<=|>=|<|>) ?{_DATE}", re.ASCII)
+_ALONE = re.compile(_DATE, re.ASCII)
+
+Result = int | Fraction | date | str | Truth
+
+
+def has_date(text: str) -> bool:
+    """Whether a line holds a date, so that `evaluate` and nothing else may read it."""
+    return len(text) <= MAX_CHARACTERS and bool(
+        _LOOKS_LIKE_A_DATE.search(text) or any(_written(match) for match in _written_dates(text))
+    )
+
+
+def evaluate(text: str) -> Result:
+    """Compute what a line with dates asks for.
+
+    Raises:
+        CalculationError: A date is not on the calendar, or the form is unknown.
+    """
+    line = _normalise(text)
+    for pattern, compute in _FORMS:
+        if match := pattern.fullmatch(line):
+            return compute(match)
+    raise CalculationError(f"this is no form of date calculation: {HELP}")
+
+
+def _normalise(text: str) -> str:
+    """Lower case, single spaces, every date in ISO form."""
+    text = _DAY_FIRST.sub(lambda m: _iso_text(m, m[3], m[2], m[1]), text)
+    text = _MONTH_FIRST.sub(lambda m: _iso_text(m, m[3], m[1], m[2]), text)
+    text = _ISO.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text)
+    return " ".join(text.lower().rstrip("?= ").split())
+
+
+def _iso_text(match: re.Match[str], year: str, month: str, day: str) -> str:
+    number = MONTHS.get(month[:3].lower())
+    return match[0] if number is None else f"{year}-{number:02}-{int(day):02}"
+
+
+def _written_dates(text: str) -> list[re.Match[str]]:
+    return [*_DAY_FIRST.finditer(text), *_MONTH_FIRST.finditer(text)]
+
+
+def _written(match: re.Match[str]) -> bool:
+    return (match[1] if match[1].isalpha() else match[2])[:3].lower() in MONTHS
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CalculationError(f"{text} is not on the calendar") from None
+
+
+def _difference(start: date, end: date, unit: str) -> int | Fraction:
+    """Days exactly; weeks as a fraction; months and years completed."""
+    days = (end - start).days
+    if unit == "day":
+        return days
+    if unit == "week":
+        return days // 7 if days % 7 == 0 else Fraction(days, 7)
+    if days < 0:
+        return -int(_difference(end, start, unit))
+    months = (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+    return months if unit == "month" else months // 12
+
+
+def _shift(start: date, sign: int, n: int, unit: str) -> date:
+    if n > MAX_SHIFT:
+        raise CalculationError(f"shift a date by at most {MAX_SHIFT} {unit}s")
+    try:
+        if unit in ("day", "week"):
+            return start + sign * timedelta(days=n * (7 if unit == "week" else 1))
+        months = start.year * 12 + start.month - 1 + sign * n * (12 if unit == "year" else 1)
+        year, month = divmod(months, 12)
+        return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
+    except (ValueError, OverflowError):
+        raise CalculationError("the result is not on the calendar (years 1 to 9999)") from None
+
+
+def _shifted(match: re.Match[str]) -> date:
+    day = _date(match[1])
+    for sign, n, unit in _STEP.findall(match[2]):
+        day = _shift(day, -1 if sign == "-" else 1, int(n), unit)
+    return day
+
+
+def _relation(match: re.Match[str]) -> Truth:
+    left, right = _date(match[1]), _date(match[3])
+    return Truth(COMPARISONS[match[2]](left.toordinal(), right.toordinal()), left, match[2], right)
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Result]], ...] = (
+    (_BETWEEN, lambda m: _difference(_date(m[2]), _date(m[3]), m[1])),
+    (_CALL, lambda m: _difference(_date(m[2]), _date(m[3]), m[1])),
+    (_DIFFERENCE, lambda m: _difference(_date(m[2]), _date(m[1]), m[3] or "day")),
+    (_SHIFT, _shifted),
+    (_NAMED_SHIFT, lambda m: _shift(_date(m[4]), -1 if m[3] == "before" else 1, int(m[1]), m[2])),
+    (_WEEKDAY, lambda m: calendar.day_name[_date(m[1]).weekday()]),
+    (_RELATION, _relation),
+    (_ALONE, lambda m: _date(m[1])),
+)

@@ -1,0 +1,159 @@
+"""Quantities with units, exact, through pint. Runs in a worker only: pint takes a second to read its units.
+
+Unit names come from the vocabulary and reach pint as its own canonical names, never as text to parse. A degree
+Celsius is a temperature, not a difference, when a number stands before it.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import pint
+
+from agent_runtime_tools import arithmetic, exact, rendering
+from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools.exact_functions import NotRational
+from agent_runtime_tools.expression import Instruction, Program
+from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.tokens import CalculationError
+from agent_runtime_tools.vocabulary import UNITS
+
+Quantity = Any  # pint's are generic in ways that help nobody here
+MAX_EXPONENT = 12
+
+_REGISTRY: Any = pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
+_TEMPERATURES = frozenset({"degree_Celsius", "degree_Fahrenheit"})
+
+
+def evaluate(program: Program) -> Rendered:
+    """Run a program with units.
+
+    Raises:
+        CalculationError: The units do not fit, or a name in it is no unit.
+    """
+    try:
+        value = _run(program)
+    except pint.DimensionalityError as error:
+        raise CalculationError(f"{error.units1} and {error.units2} are not of one kind") from None
+    except pint.OffsetUnitCalculusError:
+        raise CalculationError(
+            "temperatures in degrees cannot be added or scaled: convert to kelvin first"
+        ) from None
+    except NotRational:
+        raise CalculationError("this function does not take units") from None
+    if isinstance(value, Truth):
+        return rendering.render_truth(value.holds, str(value.left), value.relation, str(value.right))
+    is_conversion = program[-1].op == "convert"
+    return _render(value, is_conversion=is_conversion)
+
+
+def _run(program: Program) -> Quantity:
+    stack: list[Quantity] = []
+    for instruction in program:
+        n = instruction.n
+        operands = stack[len(stack) - n :]
+        del stack[len(stack) - n :]
+        stack.append(_step(instruction, operands))
+    return stack.pop()
+
+
+def _step(instruction: Instruction, operands: list[Quantity]) -> Quantity:
+    op, value, _ = instruction
+    if op == "number":
+        return _REGISTRY.Quantity(Fraction(value))
+    if op in ("unit", "symbol"):
+        return _unit(str(value))
+    if op == "convert":
+        return _convert(operands[0], operands[1])
+    if op == "*":
+        return _multiply(operands[0], operands[1])
+    if op == "**":
+        return _power(operands[0], operands[1])
+    if op == "relation":
+        return _relation(str(value), operands[0], operands[1])
+    if op in _OPERATIONS:
+        return _bounded(_OPERATIONS[op](*operands))
+    return _dimensionless(instruction, operands)
+
+
+def _dimensionless(instruction: Instruction, operands: Sequence[Quantity]) -> Quantity:
+    """Everything else is arithmetic on plain numbers."""
+    numbers = [_number(operand) for operand in operands]
+    result = arithmetic.Machine(exact.MAX_BITS).apply(instruction.op, instruction.value, list(numbers))
+    if not isinstance(result, int | Fraction):
+        raise CalculationError("a list stands where a quantity belongs")
+    return _REGISTRY.Quantity(Fraction(result))
+
+
+def _unit(name: str) -> Quantity:
+    if name not in UNITS:
+        raise CalculationError(f"{name!r} is no unit here")
+    return _REGISTRY.Quantity(Fraction(1), UNITS[name])
+
+
+def _number(quantity: Quantity) -> Fraction:
+    if not quantity.dimensionless:
+        raise CalculationError("a quantity with a unit stands where a number belongs")
+    return Fraction(quantity.to("").magnitude)
+
+
+def _convert(quantity: Quantity, target: Quantity) -> Quantity:
+    if target.magnitude != 1:
+        raise CalculationError("convert to a unit, as in 5 km in miles")
+    return _bounded(quantity.to(target.units))
+
+
+def _multiply(left: Quantity, right: Quantity) -> Quantity:
+    if str(right.units) in _TEMPERATURES and right.magnitude == 1 and left.unitless:
+        return _REGISTRY.Quantity(left.magnitude, right.units)
+    return _bounded(left * right)
+
+
+def _divide(left: Quantity, right: Quantity) -> Quantity:
+    if right.magnitude == 0:
+        raise CalculationError("division by zero")
+    return left / right
+
+
+def _power(base: Quantity, exponent: Quantity) -> Quantity:
+    n = _number(exponent)
+    if base.unitless and n.denominator == 1:
+        return _REGISTRY.Quantity(Fraction(exact.power(Fraction(base.magnitude), int(n))))
+    if n.denominator != 1 or abs(n) > MAX_EXPONENT:
+        raise CalculationError(f"the power of a unit is a whole number up to {MAX_EXPONENT}")
+    return _bounded(base ** int(n))
+
+
+def _relation(relation: str, left: Quantity, right: Quantity) -> Truth:
+    difference = left.to(right.units).magnitude - right.magnitude
+    return Truth(
+        arithmetic.COMPARISONS[relation](difference, 0), _render(left).text, relation, _render(right).text
+    )
+
+
+def _bounded(quantity: Quantity) -> Quantity:
+    if exact.n_bits(Fraction(quantity.magnitude)) > exact.MAX_BITS:
+        raise exact.TooLarge("the result")
+    return quantity
+
+
+def _render(quantity: Quantity, *, is_conversion: bool = False) -> Rendered:
+    """The value with its unit; the short form of a conversion is the number alone, its unit was asked for."""
+    magnitude = Fraction(quantity.magnitude)
+    number = magnitude.numerator if magnitude.denominator == 1 else magnitude
+    plain = rendering.render(number)
+    unit = "" if quantity.unitless else f" {quantity.units:~C}".replace("**", "^")
+    beside = f" ≈ {rendering.decimal(number)}{unit}" if isinstance(number, Fraction) else ""
+    brief = plain.brief if is_conversion else plain.brief + unit
+    return rendering.clip(rendering.exact(number) + unit + beside, brief)
+
+
+_OPERATIONS: dict[str, Callable[..., Quantity]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "/": _divide,
+    "negate": operator.neg,
+    "percent": lambda quantity: quantity / 100,
+    "off": lambda part, quantity: quantity - part * quantity,
+}
