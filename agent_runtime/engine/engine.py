@@ -189,6 +189,7 @@ class Engine:
             try:
                 self._scheduler.admit()
                 self._step()
+                self._scheduler.grow()
             except torch.OutOfMemoryError as error:
                 self._recover(error)
             except Exception as error:  # the thread outlives a failed pass

@@ -15,9 +15,9 @@ from agent_runtime.engine.pool import Pool
 from agent_runtime.engine.radix import RadixTree, Segment
 from agent_runtime.errors import ModelError
 
-PREFILL_TOKENS = (
-    512  # a pass: enough to use the processor fully, little enough not to stall decoding branches
-)
+# A pass: enough to use the processor fully, little enough not to stall decoding branches.
+PREFILL_TOKENS = 512
+GROW_AFTER = 64  # good passes before a larger one is tried: if it fails too, one pass in 64 was for nothing
 
 
 class Scheduler:
@@ -31,7 +31,8 @@ class Scheduler:
         self._free_rows = list(range(pool.n_rows))
         self._waiting: deque[tuple[Call, int]] = deque()
         self.lanes: list[Lane] = []
-        self._pass_tokens = max(PREFILL_TOKENS, pool.n_rows)
+        self._full_pass = self._pass_tokens = max(PREFILL_TOKENS, pool.n_rows)
+        self._n_good_passes = 0  # since passes last became smaller or larger
 
     @property
     def is_idle(self) -> bool:
@@ -43,9 +44,18 @@ class Scheduler:
         return self._tree.n_slots - self._tree.n_locked - sum(lane.n_reserved for lane in self.lanes)
 
     def shrink(self) -> bool:
-        """Make passes half as large from now on; False if they cannot be smaller."""
-        self._pass_tokens //= 2
-        return self._pass_tokens > 0
+        """Make passes half as large; False if they cannot be smaller, and what comes next starts at full size."""
+        can_shrink = self._pass_tokens > 1
+        self._pass_tokens = self._pass_tokens // 2 if can_shrink else self._full_pass
+        self._n_good_passes = 0
+        return can_shrink
+
+    def grow(self) -> None:
+        """Take note that a pass went well; after some of them passes become larger again."""
+        self._n_good_passes += 1
+        if self._n_good_passes >= GROW_AFTER:
+            self._pass_tokens = min(self._full_pass, 2 * self._pass_tokens)
+            self._n_good_passes = 0
 
     def enqueue(self, call: Call) -> None:
         self._waiting.extend((call, index) for index in range(len(call.jobs)))

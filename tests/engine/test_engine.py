@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
 from agent_runtime.engine.engine import Engine
+from agent_runtime.engine.scheduler import GROW_AFTER
 from agent_runtime.engine.types import Job
 from agent_runtime.errors import ConfigError, InputError, ModelError
 from agent_runtime.types import Sampling
@@ -358,14 +359,37 @@ async def test_out_of_memory_shrinks_the_batch_and_loses_nothing(engine: Engine,
     assert [output.ids for output in outputs] == [greedy(plain, job.ids, 6) for job in jobs]
 
 
-async def test_out_of_memory_with_one_token_is_an_error(engine: Engine):
+async def test_out_of_memory_with_one_token_is_an_error_and_the_next_call_starts_anew(
+    engine: Engine, plain: PreTrainedModel
+):
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    engine._network.decoder.register_forward_pre_hook(fail)
+    hook = engine._network.decoder.register_forward_pre_hook(fail)
+    for _ in range(2):
+        with anyio.fail_after(20), pytest.raises(ModelError, match="out of memory"):
+            await engine.generate([Job((5, 6), 4)])
+    hook.remove()
+    with anyio.fail_after(20):
+        (output,) = await engine.generate([Job((5, 6), 4)])
 
-    with pytest.raises(ModelError, match="out of memory"):
-        await engine.generate([Job((5, 6), 4)])
+    assert output.ids == greedy(plain, (5, 6), 4)
+
+
+async def test_passes_grow_again_after_out_of_memory(engine: Engine):
+    sizes: list[int] = []
+
+    def fail(module: object, arguments: object, settings: dict[str, torch.Tensor]) -> None:
+        sizes.append(settings["input_ids"].numel())
+        if len(sizes) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    engine._network.decoder.register_forward_pre_hook(fail, with_kwargs=True)
+    await engine.generate([Job(prompt(1, 600), 2 * GROW_AFTER)])
+    await engine.generate([Job(prompt(2, 600), 1)])
+
+    assert sizes[:3] == [512, 256, 256]
+    assert 512 in sizes[3:]
 
 
 async def test_a_closed_engine_says_so(engine: Engine):
