@@ -83,13 +83,21 @@ class PaddedPass:
         self._pool.hidden.index_copy_(0, self.slots, hidden)
 
 
+Bucket = tuple[int, int]  # rows, keys
+Captured = tuple[PaddedPass, Callable[[], None]]
+
+
 class Graphs:
-    """Captured passes by bucket. Where a capture fails, decoding goes on without graphs."""
+    """Captured passes by bucket. Where a capture fails, decoding goes on without graphs.
+
+    One that runs out of memory gives up its own bucket only.
+    """
 
     def __init__(self, network: Network, pool: Pool) -> None:
         self._network = network
         self._pool = pool
-        self._captured: dict[tuple[int, int], tuple[PaddedPass, Callable[[], None]]] = {}
+        self._captured: dict[Bucket, Captured] = {}
+        self._too_large: set[Bucket] = set()
         self.is_on = pool.kv.is_cuda
 
     def run(self, feeds: Sequence[Feed]) -> bool:
@@ -102,21 +110,31 @@ class Graphs:
             return False
         n_rows = 1 + max(feed.lane.row or 0 for feed in feeds)
         bucket = min(_power_of_two(n_rows), self._pool.n_rows), max(MIN_KEYS, _power_of_two(n_keys))
-        try:
-            if bucket not in self._captured:
-                self._captured[bucket] = self._capture(PaddedPass(self._pool, *bucket))
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:
-            log.warning("CUDA graphs are off: a decode pass could not be captured", exc_info=True)
-            self.is_on = False
+        captured = self._captured.get(bucket) or self._try_capture(bucket)
+        if captured is None:
             return False
-        padded, replay = self._captured[bucket]
+        padded, replay = captured
         padded.set(feeds, segments)
         replay()
         return True
 
-    def _capture(self, padded: PaddedPass) -> tuple[PaddedPass, Callable[[], None]]:
+    def _try_capture(self, bucket: Bucket) -> Captured | None:
+        """The pass of a bucket, kept from here on; None where decoding has to go on without it."""
+        if bucket in self._too_large:
+            return None
+        try:
+            self._captured[bucket] = self._capture(PaddedPass(self._pool, *bucket))
+        except torch.OutOfMemoryError:  # the same pass without a graph may well fit
+            log.warning("no memory for a CUDA graph of %d rows and %d keys: going on without it", *bucket)
+            self._too_large.add(bucket)
+        except RuntimeError:
+            log.warning("CUDA graphs are off: a decode pass could not be captured", exc_info=True)
+            self.is_on = False
+        if bucket not in self._captured and self._pool.kv.is_cuda:
+            torch.cuda.empty_cache()  # what the attempt took
+        return self._captured.get(bucket)
+
+    def _capture(self, padded: PaddedPass) -> Captured:
         padded.set((), ())
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from agent_runtime.engine.engine import Engine
-from agent_runtime.engine.graphs import PaddedPass
+from agent_runtime.engine.graphs import Captured, Graphs, PaddedPass
 from agent_runtime.engine.plan import Feed
 from agent_runtime.engine.types import Job
 from agent_runtime.types import Sampling
@@ -44,6 +44,62 @@ async def test_a_padded_pass_decodes_what_a_tree_pass_decodes(engine: Engine):
 
     assert padded.n_runs
     assert found == expected
+
+
+class LittleMemory(Graphs):
+    """Graphs on the CPU: a "capture" only keeps the pass, and has no room for more than `max_rows`."""
+
+    def __init__(self, engine: Engine, max_rows: int) -> None:
+        super().__init__(engine._network, engine._pool)
+        engine._pool.clean_rows(engine._pool.n_rows)
+        engine._pool.kv[:, :, 0] = torch.nan_to_num(engine._pool.kv[:, :, 0])
+        self._max_rows = max_rows
+        self.is_on = True
+        self.attempts: list[int] = []
+        self.n_runs = 0
+
+    def run(self, feeds: Sequence[Feed]) -> bool:
+        has_run = super().run(feeds)
+        self.n_runs += has_run
+        return has_run
+
+    def _capture(self, padded: PaddedPass) -> Captured:
+        n_rows = len(padded.ids)
+        self.attempts.append(n_rows)
+        if n_rows > self._max_rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return padded, lambda: padded.compute(self._network)
+
+
+async def test_a_graph_without_memory_leaves_its_bucket_to_a_plain_pass(engine: Engine):
+    jobs = [Job(prompt(seed, 20), 4 + 4 * seed, WARM, seed=seed) for seed in range(6)]
+    expected = [output.ids for output in await engine.generate(jobs)]
+    await engine.flush()
+    before = engine._scheduler._pass_tokens
+
+    little = LittleMemory(engine, max_rows=0)
+    engine._graphs = little
+    found = [output.ids for output in await engine.generate(jobs)]
+
+    assert found == expected
+    assert little.n_runs == 0
+    assert little.attempts == [8]  # tried once, not at every pass
+    assert engine._scheduler._pass_tokens == before
+    assert little.is_on
+
+
+async def test_a_graph_that_fits_runs_beside_one_that_does_not(engine: Engine):
+    few, many = ([Job(prompt(seed, 20), 6, WARM, seed=seed) for seed in range(n)] for n in (3, 12))
+    expected = [output.ids for output in await engine.generate(many)]
+    await engine.flush()
+
+    little = LittleMemory(engine, max_rows=4)
+    engine._graphs = little
+    found = [[output.ids for output in await engine.generate(jobs)] for jobs in (many, few)]
+
+    assert found == [expected, expected[:3]]
+    assert little.attempts == [16, 4]
+    assert little.n_runs > 0
 
 
 @pytest.mark.gpu
