@@ -15,7 +15,8 @@ from agent_runtime.config import RunConfig
 from agent_runtime.difficulty import ALLOTMENTS
 from agent_runtime.energy import energy_counter
 from agent_runtime.errors import ConfigError
-from agent_runtime.jobs.cashflow.macros import flow_macros
+from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
+from agent_runtime.jobs.cashflow.questions.planner import FlowPlanner
 from agent_runtime.jobs.debugging.environment import Packages, project_packages, python_version
 from agent_runtime.jobs.debugging.job import Workshop
 from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
@@ -70,10 +71,10 @@ async def open_runtime(
     name = config.strategy or ALLOTMENTS[config.think].strategy
     sandbox = await build_sandbox(config)
     own_model = model is None
-    model = model or build_model(config)
+    model = model or FlowPlanner(build_model(config))
     built_in: list[Tool] = []
     if config.has_tools:
-        built_in = [Calculator(), Database(flow_macros), Python(sandbox), Edit(sandbox)]
+        built_in = [Calculator(), _database(), Python(sandbox), Edit(sandbox)]
     by_name: dict[str, Tool] = {tool.name: tool for tool in (*built_in, *tools)}
     card_device = (await model.card()).device if config.max_joules else "cpu"
     parts = Parts(
@@ -131,6 +132,13 @@ async def _sandbox_with(config: RunConfig, packages: Packages | None) -> Sandbox
     return await choose_sandbox(
         config.sandbox, config.sandbox_image, mounts=packages.mounts, environment=packages.environment
     )
+
+
+def _database() -> Database:
+    """The database with the flow macros, of which models that read descriptions are told."""
+    database = Database(flow_macros)
+    database.description = f"{Database.description}. Where a table holds transfers, FROM may call:\n{GUIDE}"
+    return database
 
 
 def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:

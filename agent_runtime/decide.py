@@ -53,12 +53,15 @@ def weight(branch: Branch) -> float:
 def support(branch: Branch) -> tuple[Evidence, ...]:
     """The checks of a branch whose results hold its answer up; empty unless every part of it is found.
 
-    A part (a name of a chain, a number) counts as found where a cell or number of an observation equals it, or
-    where a name stands in the input of a check that brought rows.
+    A part (a name of a chain or of a list, a number) counts as found where a cell or number of an observation
+    equals it, or where a name stands in the input of a check that brought rows.
     """
     steps = [node for node in branch if node.observation is not None and node.observation.outcome == "ok"]
+    whole = _text(branch)
+    if holding := [node for node in steps if _holds(node, whole)]:
+        return (_evidence(holding[-1]),)
     found: dict[int, Evidence] = {}
-    for part in answer_parts(_text(branch)):
+    for part in answer_parts(whole):
         holding = [node for node in steps if _holds(node, part)]
         if not holding:
             return ()
@@ -68,9 +71,10 @@ def support(branch: Branch) -> tuple[Evidence, ...]:
 
 
 def answer_parts(text: str) -> list[str]:
-    """The parts of an answer that must each be found: the stations of a chain, else the answer as a whole."""
+    """The parts of an answer that must each be found: the stations of a chain, the items of a list, else all of it."""
     chain = text.partition(":")[2] if text.lower().startswith(("yes:", "no:")) else text
-    return [part for part in (piece.strip() for piece in chain.split("->")) if part]
+    pieces = re.split(r"->|\||[,;]\s", chain)
+    return [part for part in (piece.strip() for piece in pieces) if part]
 
 
 def _holds(node: Node, part: str) -> bool:

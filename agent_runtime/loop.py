@@ -110,20 +110,18 @@ class ReasoningLoop:
             return [], []
         room = self.meter.reserve(len(parents), MAX_ACTION_TOKENS)
         parents = parents[: room.n_actions]
-        return parents, [
-            Request(self.prompt, self.path(parent), sampling, self._next_seed(parent), room.max_tokens)
-            for parent in parents
-        ]
+        return parents, [self._request(parent, sampling, room.max_tokens) for parent in parents]
 
     def _may_branch(self, node: Node, child: int) -> bool:
         """Whether the budget allows this child: the first child goes on with its parent's branch."""
         is_same_branch = node.id != self.root.id and not child and not self._n_children.get(node.id)
         return is_same_branch or self.meter.open_branches(1) == 1
 
-    def _next_seed(self, parent: Node) -> int:
+    def _request(self, parent: Node, sampling: Sampling, max_tokens: int) -> Request:
         index = self._n_children.get(parent.id, 0)
         self._n_children[parent.id] = index + 1
-        return child_seed(parent.seed, index)
+        seed = child_seed(parent.seed, index)
+        return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index)
 
     def _path_to(self, node: Node) -> tuple[Node, ...]:
         """The path of the parent of `node`, which need not be in the graph yet."""

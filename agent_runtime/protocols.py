@@ -17,6 +17,7 @@ from agent_runtime.types import (
     SandboxJob,
     TableSchema,
     Task,
+    Usage,
     Verdict,
 )
 
@@ -43,6 +44,19 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Free what the model holds."""
+        ...
+
+
+@runtime_checkable
+class Likelihoods(Protocol):
+    """A model that can tell how likely a text is after another: a ranking that samples nothing."""
+
+    async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], Usage]:
+        """The log-likelihood in nats of each text after its context, of (context, text) pairs, and what it cost.
+
+        Raises:
+            ModelError: Computing failed.
+        """
         ...
 
 

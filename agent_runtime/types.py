@@ -280,13 +280,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Ask for the next action after `path`. `max_tokens` bounds what may be sampled for it."""
+    """Ask for the next action after `path`. `max_tokens` bounds what may be sampled for it.
+
+    `index` is the place of the action among its siblings, from 0.
+    """
 
     prompt: Prompt
     path: tuple[Node, ...] = ()
     sampling: Sampling = Sampling()
     seed: int = 0
     max_tokens: int = 256
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 
 from agent_runtime import RunConfig, open_runtime
+from agent_runtime.assembly import build_model
 from agent_runtime.concurrency import gather
 from agent_runtime.equivalence import equal
 from agent_runtime.protocols import ToolContext
@@ -68,12 +69,14 @@ def write_table(item: dict[str, Any], folder: Path) -> tuple[Path, ...]:
 async def solve_all(strategy: str, items: list[dict[str, Any]], folder: Path, seed: int) -> list[Answer]:
     database = QuietDatabase()
     config = RunConfig.load({"strategy": strategy, "min_confidence": 0.0, "seed": seed})
-    async with open_runtime(config, tools=[database]) as runtime:
+    model = build_model(config)  # the weights alone: no plans of the cash-flow job
+    async with open_runtime(config, model=model, tools=[database]) as runtime:
         answers = await gather(
             [partial(_solve, runtime, strategy, index, item, folder) for index, item in enumerate(items)],
             N_AT_ONCE,
         )
     await database.aclose()
+    await model.aclose()
     return answers
 
 

@@ -11,23 +11,29 @@ from agent_runtime.engine.engine import Engine
 TokenIds = tuple[int, ...]
 
 
-async def log_likelihoods(engine: Engine, pairs: Sequence[tuple[TokenIds, TokenIds]]) -> list[float]:
-    """For each (context, text): the sum of the text's log-probabilities after the context.
+async def log_likelihoods(
+    engine: Engine, pairs: Sequence[tuple[TokenIds, TokenIds]]
+) -> tuple[list[float], int]:
+    """For each (context, text): the sum of the text's log-probabilities after the context; the tokens that took.
+
+    The tokens are counted as if nothing of the contexts had been in the cache before.
 
     Raises:
         InputError: A text does not fit the model's context.
         ModelError: Computing failed.
     """
     totals = [0.0] * len(pairs)
+    n_tokens = sum(map(len, {context for context, _ in pairs}))
     if pairs:  # contexts of one file begin alike: the longest is computed once and shared
         await engine.score([max((context for context, _ in pairs), key=len)], (0,))
     for depth in range(max((len(text) for _, text in pairs), default=0)):
         longer = [index for index, (_, text) in enumerate(pairs) if len(text) > depth]
         prefixes = {index: (*pairs[index][0], *pairs[index][1][:depth]) for index in longer}
         unique = list(dict.fromkeys(prefixes.values()))
+        n_tokens += len(unique) if depth else 0
         wanted = tuple(sorted({pairs[index][1][depth] for index in longer}))
         rows = dict(zip(unique, await engine.score(unique, wanted), strict=True))
         column = {token: at for at, token in enumerate(wanted)}
         for index in longer:
             totals[index] += rows[prefixes[index]][column[pairs[index][1][depth]]]
-    return totals
+    return totals, n_tokens

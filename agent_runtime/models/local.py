@@ -72,19 +72,20 @@ class LocalModel:
         scores = await loaded.engine.score([joined(part) for part in parts], verdicts)
         return [1 / (1 + math.exp(min(bad - good, 700.0))) for good, bad in scores]
 
-    async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], Usage]:
         """The log-likelihood of each text after its context, in one batch: of (context, text) pairs.
 
         Raises:
             ModelError: Computing failed.
         """
         loaded = await self._load()
+        started = time.perf_counter()
         encode = loaded.tokenizer.encode_data
         room = loaded.card.context_tokens - MAX_SCORED_TOKENS - 1
         ids = [(encode(context)[:room], encode(text)[:MAX_SCORED_TOKENS]) for context, text in pairs]
         score = import_module("agent_runtime.models.likelihood").log_likelihoods
-        found: list[float] = await score(loaded.engine, ids)
-        return found
+        values, n_tokens = await score(loaded.engine, ids)
+        return values, Usage(judge_tokens=n_tokens, model_seconds=time.perf_counter() - started)
 
     async def card(self) -> ModelCard:
         return (await self._load()).card

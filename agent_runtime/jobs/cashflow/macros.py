@@ -28,6 +28,7 @@ _NUMBERS = (
 _TIMES = ("DATE", "TIMESTAMP")
 
 GUIDE = """\
+flow_named([names]): kind, name, n: which of these names are accounts (or currencies), in how many transfers
 flow_out(name): payee, total, n, first, last: whom an account paid
 flow_in(name): payer, total, n, first, last: who paid it
 flow_reach(name): account, hops, arrival: where its money can have gone, through any chain
@@ -143,6 +144,14 @@ _PATH = """
     WHERE lower(account) = lower(CAST({end} AS VARCHAR)) AND hops >= {least} ORDER BY hops, arrival"""
 
 _MACROS = (
+    """
+    CREATE MACRO flow_named(names) AS TABLE
+    SELECT kind, name, count(*) AS n
+    FROM (SELECT DISTINCT lower(unnest(names)) AS asked) a JOIN (
+        SELECT 'account' AS kind, payer AS name FROM flow_moves() UNION ALL
+        SELECT 'account', payee FROM flow_moves() UNION ALL
+        SELECT 'currency', currency FROM flow_moves()) m ON lower(name) = asked
+    GROUP BY kind, name ORDER BY kind, name""",
     f"""
     CREATE MACRO flow_out(name, {_WINDOW}) AS TABLE
     SELECT payee, sum(amount) AS total, count(*) AS n, min(t) AS first, max(t) AS last FROM flow_moves({_PASSED})

@@ -75,6 +75,7 @@ class _Case:
     files: dict[str, str] = field(init=False)
     contents: dict[str, bytes] = field(init=False)
     n_earlier: int = 0  # tests of the folder that passed before any edit
+    judging: Usage = Usage()  # what ranking and choosing by likelihood cost
 
     def __post_init__(self) -> None:
         self.files = read_texts(self.snapshot.folder, self.snapshot.files)
@@ -178,6 +179,7 @@ async def _debug(case: _Case) -> Report:
     suggested = hints(failure, cause, case.sources) if failure is not None else []
     tried = candidates(case.sources, found, suggested)
     ranking = await rank(tried, case.sources, _said(execution), case.workshop.model, case.request.words)
+    case.judging += ranking.usage
     search = await _search(case, ranking, found, trial, laboratory, execution)
     return await _report(case, search, ranking, cause, failure, found, execution)
 
@@ -236,7 +238,9 @@ async def _choose(
 ) -> list[Ranked]:
     """Compare what passes, and take the best that breaks nothing."""
     words = case.request.words
-    weights = {**weights, **await weighed(passing[:MAX_COMPARED], case.sources, words, case.workshop.model)}
+    judged, usage = await weighed(passing[:MAX_COMPARED], case.sources, words, case.workshop.model)
+    case.judging += usage
+    weights = {**weights, **judged}
     if laboratory is not None:
         ranked = await compare(laboratory, case.sources, passing, weights, words)
     else:
@@ -280,7 +284,7 @@ async def _report(
     return Report(
         case.request.command, cause, _evidence(failure, execution), tuple(found[:10]), fix,
         tuple(strategy.attempts), len(ranking.ordered), _floor(ranking, strategy), ranking.ranked_by,
-        search.usage, search.trace, case.snapshot.left_out,
+        search.usage + case.judging, search.trace, case.snapshot.left_out,
     )  # fmt: skip
 
 

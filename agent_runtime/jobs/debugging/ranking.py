@@ -8,10 +8,10 @@ likelihoods declines, and the documented prior (see `edits`) orders alone.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from agent_runtime.jobs.debugging.types import Candidate, Suspect
-from agent_runtime.protocols import Model
+from agent_runtime.protocols import Likelihoods, Model
+from agent_runtime.types import Usage
 
 MAX_SCORED = 16  # the best by prior; a forward pass for each costs more than a trial
 CONTEXT_CHARACTERS = 5_000
@@ -20,22 +20,14 @@ WEIGHT = 0.3  # of the log-likelihood ratio against the log prior
 MAX_RATIO = 8.0  # nats; a ratio beyond tells of the tokenizer more than of the program
 
 
-@runtime_checkable
-class Likelihoods(Protocol):
-    """A model that can tell how likely a text is after another."""
-
-    async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """The log-likelihood of each text after its context."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The candidates in the order of their trial, and each one's weight in (0, 1] when fixes are compared."""
+    """The candidates in the order of their trial, each one's weight in (0, 1] when fixes are compared, and the cost."""
 
     ordered: list[Candidate]
     weights: dict[Candidate, float]
     ranked_by: str
+    usage: Usage = Usage()
 
 
 async def rank(
@@ -53,32 +45,33 @@ async def rank(
     weights = {candidate: candidate.prior for candidate in found}
     if not isinstance(model, Likelihoods) or not found:
         return Ranking(list(found), weights, "prior (how suspect the line, how common the kind of fault)")
-    weights.update(await weighed(found[:MAX_SCORED], sources, words or said, model))
+    judged, usage = await weighed(found[:MAX_SCORED], sources, words or said, model)
+    weights.update(judged)
     ordered = sorted(found, key=lambda one: -weights[one])
-    return Ranking(ordered, weights, "the model's likelihood of each edited line, times the prior")
+    return Ranking(ordered, weights, "the model's likelihood of each edited line, times the prior", usage)
 
 
 async def weighed(
     found: Sequence[Candidate], sources: Mapping[str, str], words: str, model: Model | None
-) -> dict[Candidate, float]:
-    """Each candidate's prior times what the model makes of it; empty where the model gives no likelihoods.
+) -> tuple[dict[Candidate, float], Usage]:
+    """Each candidate's prior times what the model makes of it, and the cost; empty where it gives no likelihoods.
 
     Raises:
         ModelError: The model failed.
     """
     if not isinstance(model, Likelihoods) or not found:
-        return {}
-    ratios = await likelihoods(found, sources, model, words)
+        return {}, Usage()
+    ratios, usage = await likelihoods(found, sources, model, words)
     return {
         one: one.prior * math.exp(WEIGHT * max(-MAX_RATIO, min(MAX_RATIO, ratio)))
         for one, ratio in ratios.items()
-    }
+    }, usage
 
 
 async def likelihoods(
     found: Sequence[Candidate], sources: Mapping[str, str], model: Likelihoods, words: str
-) -> dict[Candidate, float]:
-    """Each candidate's log-likelihood ratio against the lines as they are, the line after them included."""
+) -> tuple[dict[Candidate, float], Usage]:
+    """Each candidate's log-likelihood ratio against the lines as they are (the line after included), and the cost."""
     pairs: dict[tuple[str, str], float] = {}
     asked: dict[Candidate, tuple[tuple[str, str], tuple[str, str]]] = {}
     for one in found:
@@ -90,8 +83,9 @@ async def likelihoods(
         forms = (context, "\n".join([*old, *after])), (context, "\n".join([*one.lines, *after]))
         asked[one] = forms
         pairs.update(dict.fromkeys(forms, 0.0))
-    pairs = dict(zip(pairs, await model.log_likelihoods(list(pairs)), strict=True))
-    return {one: pairs[new] - pairs[old] for one, (old, new) in asked.items()}
+    values, usage = await model.log_likelihoods(list(pairs))
+    pairs = dict(zip(pairs, values, strict=True))
+    return {one: pairs[new] - pairs[old] for one, (old, new) in asked.items()}, usage
 
 
 def listing(sources: Mapping[str, str], suspects: Sequence[Suspect], said: str) -> str:
