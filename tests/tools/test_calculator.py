@@ -108,6 +108,8 @@ async def test_plain_arithmetic_is_exact(calculator, text, expected):
         ("solve(x**2 = 4, x)", "[-2, 2]"),
         ("x^2-5x+6=0", "[2, 3]"),
         ("x+y=10, x-y=2", "[{x: 6, y: 4}]"),
+        ("solve(2x+3y=7, x-y=1)", "[{x: 2, y: 1}]"),
+        ("solve(x+y=3, x-y=1, [x, y])", "[{x: 2, y: 1}]"),
         ("solve(x^2 < 4)", "(-2 < x) & (x < 2)"),
         ("solve(x = x + 1)", "no solution"),
         ("simplify((x**2-1)/(x-1))", "x + 1"),
@@ -135,6 +137,10 @@ async def test_algebra_is_exact_with_a_decimal_beside(calculator, text, expected
         ("100 km / 2 h", "50 km/h", "50 km/h"),
         ("68 °F in °C", "20 °C", "20"),
         ("10 km > 5 miles", "true (10 km > 5 mi)", "true (10 km > 5 mi)"),
+        ("3 ft^2 in m^2", "435483/1562500 m^2 ≈ 0.27870912 m^2", "0.28"),
+        ("(3 ft)² in ft^2", "9 ft^2", "9"),
+        ("2 m^3 in liters", "2000 l", "2000"),
+        ("5 km² + 1 m²", "5000001/1000000 km^2 ≈ 5.000001 km^2", "5 km^2"),
     ],
 )
 async def test_units_convert_exactly(calculator, text, expected, brief):
@@ -156,9 +162,41 @@ async def test_units_convert_exactly(calculator, text, expected, brief):
         ("weekday(2024-03-01)", "Friday"),
         ("2024-02-01", "2024-02-01"),
         ("2024-01-01 < 2024-02-01", "true (2024-01-01 < 2024-02-01)"),
+        ("31/01/2024 - 1/13/2024", "18"),
+        ("days between 2024-1-2 and 2024-3-1", "59"),
+        ("2024-1-2 - 2024-1-1", "1"),
+        ("weekday(31.12.2024)", "Tuesday"),
     ],
 )
 async def test_dates_are_dates_and_never_subtractions(calculator, text, expected):
+    assert (await calculate(calculator, text)).text == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "02/01/2024 - 01/01/2024",
+        "02-01-2024",
+        "5/3/2024",
+        "02/01/24 - 01/01/24",
+        "days between 1/2/2024 and 1/3/2024",
+    ],
+)
+async def test_a_date_with_two_readings_is_refused_and_both_are_named(calculator, text):
+    with pytest.raises(ToolError, match=r"several readings: write 20\d\d-\d\d-\d\d or 20\d\d-\d\d-\d\d"):
+        await calculate(calculator, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("24 / 6 / 2000", "1/500 ≈ 0.002"),
+        ("2000-10-5", "1985"),
+        ("100/10/2000", "1/200 ≈ 0.005"),
+        ("12/4/3", "1"),
+    ],
+)
+async def test_numbers_that_are_no_day_stay_numbers(calculator, text, expected):
     assert (await calculate(calculator, text)).text == expected
 
 
@@ -194,6 +232,8 @@ async def test_money_over_time_is_exact(calculator, text, expected):
         ("(x+1)^2 == x^2+2x+1", "true ((x + 1)**2 == x**2 + 2*x + 1)", "ok"),
         ("sin(x)^2 + cos(x)^2 = 1", "true (sin(x)**2 + cos(x)**2 = 1)", "ok"),
         ("(x+1)^2 == x^2+1", "false ((x + 1)**2 != x**2 + 1)", "false"),
+        ("equal((x+1)^2, x^2+2x+1)", "true ((x + 1)**2 == x**2 + 2*x + 1)", "ok"),
+        ("equal(3*4, 13)", "false (12 != 13)", "false"),
     ],
 )
 async def test_a_relation_says_whether_it_holds(calculator, text, expected, outcome):
@@ -244,6 +284,7 @@ async def test_the_short_form_is_the_number_alone_with_two_decimals_at_most(calc
         ("2024-02-30", "not on the calendar"),
         ("2024-02-01 * 2", "days between"),
         ("5 kg + 3 m", "not of one kind"),
+        ("5 kg + 3 m^2", "not of one kind"),
         ("20 degC * 2", "temperatures"),
         ("irr(100, 200)", "both signs"),
         ("irr(-1, 3, -2)", "not unique"),

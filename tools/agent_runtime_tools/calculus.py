@@ -39,14 +39,14 @@ MAX_PRIME_BITS = 2_048
 
 def solve(values: Sequence[Value]) -> Value:
     """Solve an equation, a system or an inequality for its variables."""
-    equations = values[0] if isinstance(values[0], list) else [values[0]]
-    unknowns = _unknowns(equations, values[1:])
+    equations, given = _system(values)
+    unknowns = _unknowns(equations, given)
     if any(isinstance(equation, Relation) and equation.relation[0] in "<>!" for equation in equations):
         return _solve_inequality(equations, unknowns)
     expressions = [_residual(equation) for equation in equations]
     for expression in expressions:
         _check_degree(expression, unknowns)
-    if isinstance(values[0], list):
+    if len(equations) > 1 or isinstance(values[0], list):
         return _attempt(lambda: sympy.solve(expressions, unknowns, dict=True))
     if is_zero(expressions[0]):
         return f"every {unknowns[0]}"
@@ -54,6 +54,16 @@ def solve(values: Sequence[Value]) -> Value:
     if any(root.has(sympy.CRootOf) for root in roots):  # roots that only have a name
         return _nroots(expressions[0], unknowns[0])
     return roots
+
+
+def _system(values: Sequence[Value]) -> tuple[Sequence[Value], Sequence[Value]]:
+    """The equations and what they are solved for: `solve([...], x)` and `solve(x+y=3, x-y=1)` alike."""
+    if isinstance(values[0], list):
+        return values[0], values[1:]
+    n_more = next(
+        (n for n, value in enumerate(values[1:]) if not isinstance(value, Relation | Truth)), len(values) - 1
+    )
+    return values[: 1 + n_more], values[1 + n_more :]
 
 
 def _unknowns(equations: Sequence[Value], given: Sequence[Value]) -> list[Symbol]:

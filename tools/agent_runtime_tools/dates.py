@@ -1,7 +1,9 @@
 """Dates: differences, shifts and weekdays on the calendar, for lines that hold a date.
 
-ISO dates (`2024-02-01`) and written ones (`1 March 2024`, `March 1, 2024`). A date is never read as a subtraction.
-Not covered: times of day, time zones, ambiguous forms such as `02/01/2024`.
+ISO dates (`2024-02-01`), written ones (`1 March 2024`, `March 1, 2024`) and numbers with the year last where only one
+day can be meant (`31/01/2024`). A date is never read as a subtraction or a division: `02/01/2024`, which is two days,
+is refused. Without blanks, `24/6/2000` is a date; with them, `24 / 6 / 2000` is a number.
+Not covered: times of day, time zones.
 """
 
 import calendar
@@ -19,6 +21,12 @@ HELP = "write days between 2024-01-02 and 2024-03-01, 2024-01-31 + 30 days, or w
 
 _ISO = re.compile(r"\b(\d{4})[-/](\d{1,2})[-/](\d{1,2})\b", re.ASCII)
 _LOOKS_LIKE_A_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{4}/\d{2}/\d{2}\b", re.ASCII)
+_YEAR_LAST = re.compile(r"(?<![\w./-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-])(?!\.\d)", re.ASCII)
+_YEAR = re.compile(r"1[5-9]\d\d|2[01]\d\d", re.ASCII)
+_UNPADDED = re.compile(r"\b(?:1[5-9]|2[01])\d\d([-/])\d{1,2}\1\d{1,2}\b", re.ASCII)
+_ASKS_FOR_DATES = re.compile(
+    r"\b(?:between|from|since|after|before|week ?day|day of)\b", re.ASCII | re.IGNORECASE
+)
 _DAY_FIRST = re.compile(r"\b(\d{1,2}) ([A-Za-z]{3,9})\.?,? (\d{4})\b", re.ASCII)
 _MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})\b", re.ASCII)
 
@@ -44,8 +52,11 @@ Result = int | Fraction | date | str | Truth
 
 def has_date(text: str) -> bool:
     """Whether a line holds a date, so that `evaluate` and nothing else may read it."""
-    return len(text) <= MAX_CHARACTERS and bool(
-        _LOOKS_LIKE_A_DATE.search(text) or any(_written(match) for match in _written_dates(text))
+    return len(text) <= MAX_CHARACTERS and (
+        bool(_LOOKS_LIKE_A_DATE.search(text))
+        or any(_written(match) for match in _written_dates(text))
+        or any(_has_year_last(match) for match in _YEAR_LAST.finditer(text))
+        or _has_unpadded_dates(text)
     )
 
 
@@ -66,6 +77,7 @@ def _normalise(text: str) -> str:
     """Lower case, single spaces, every date in ISO form."""
     text = _DAY_FIRST.sub(lambda m: _iso_text(m, m[3], m[2], m[1]), text)
     text = _MONTH_FIRST.sub(lambda m: _iso_text(m, m[3], m[1], m[2]), text)
+    text = _YEAR_LAST.sub(_read_year_last, text)
     text = _ISO.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text)
     return " ".join(text.lower().rstrip("?= ").split())
 
@@ -73,6 +85,39 @@ def _normalise(text: str) -> str:
 def _iso_text(match: re.Match[str], year: str, month: str, day: str) -> str:
     number = MONTHS.get(month[:3].lower())
     return match[0] if number is None else f"{year}-{number:02}-{int(day):02}"
+
+
+def _has_unpadded_dates(text: str) -> bool:
+    """`2024-1-2` alone may be a subtraction; beside another such, or after a word that asks for dates, it is none."""
+    n_found = len(_UNPADDED.findall(text))
+    return n_found > 1 or bool(n_found and _ASKS_FOR_DATES.search(text))
+
+
+def _has_year_last(match: re.Match[str]) -> bool:
+    """Whether `1/2/2024` is a date by its numbers; one with two digits for the year, only by a leading zero."""
+    is_padded = "0" in (match[1][0], match[3][0]) and len(match[1]) == len(match[3]) == 2
+    is_plausible = bool(_YEAR.fullmatch(match[4])) or is_padded
+    return is_plausible and bool(_readings(match))
+
+
+def _readings(match: re.Match[str]) -> list[str]:
+    """The one or two days that a date with the year last can be, in ISO form."""
+    year = match[4] if len(match[4]) == 4 else f"20{match[4]}"
+    first, second = int(match[1]), int(match[3])
+    pairs = dict.fromkeys(((second, first), (first, second)))
+    return [f"{year}-{month:02}-{day:02}" for month, day in pairs if 1 <= month <= 12 and 1 <= day <= 31]
+
+
+def _read_year_last(match: re.Match[str]) -> str:
+    if not _has_year_last(match):
+        return match[0]
+    readings = _readings(match)
+    if len(readings) > 1 or len(match[4]) == 2:
+        days = " or ".join(readings)
+        raise CalculationError(
+            f"{match[0]} has several readings: write {days}; a division or difference with blanks"
+        )
+    return readings[0]
 
 
 def _written_dates(text: str) -> list[re.Match[str]]:

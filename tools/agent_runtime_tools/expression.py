@@ -9,7 +9,7 @@ loop. Names are resolved here against the vocabulary; what is not in it never re
     product    = signed { ("*" | "/" | "//" | "%" | "of" | "off" | nothing) signed }
     signed     = { "-" | "+" } power
     power      = postfix [ ("**" | "^") signed ]                      right-associative
-    postfix    = atom { "!" | "!!" | "%" | "²" | "³" | "°" }
+    postfix    = atom { "!" | "!!" | "%" | "²" | "³" | "°" }     number unit ["^" signed]: the unit's exponent
 
 `%` is a modulo where an operand follows, else per cent. `!=` is "not equal": write `5! = 120` with a space.
 """
@@ -172,7 +172,7 @@ class _Parser:
         is_number = self._kind() == "number"
         self._atom()
         if is_number and self._is_unit():  # 100 km / 2 h: a number holds its unit fast
-            self._atom()
+            self._unit()
             self._emit("*", n=2)
             self._smaller_units()
         while True:
@@ -180,13 +180,28 @@ class _Parser:
             if kind in POSTFIX:
                 self._emit(POSTFIX[kind], n=1)
             elif kind in SUPERSCRIPTS:
-                self._emit("number", SUPERSCRIPTS[kind])
-                self._emit("**", n=2)
+                self._superscript(kind)
             elif (kind == "%" and not self._is_operand(self._index + 1)) or self._is_word("percent"):
                 self._emit("percent", n=1)
             else:
                 return
             self._index += 1
+
+    def _unit(self) -> None:
+        """A unit after its number: an exponent is the unit's alone, 3 ft^2 are three square feet."""
+        self._atom()
+        if self._take("**") or self._take("^"):
+            self._descend()
+            self._signed()
+            self._depth -= 1
+            self._emit("**", n=2)
+        elif (kind := self._kind()) in SUPERSCRIPTS:
+            self._index += 1
+            self._superscript(kind)
+
+    def _superscript(self, kind: str) -> None:
+        self._emit("number", SUPERSCRIPTS[kind])
+        self._emit("**", n=2)
 
     def _atom(self) -> None:
         token = self._tokens[self._index]
@@ -309,7 +324,7 @@ class _Parser:
             self._atom()
             if not self._is_unit():
                 raise CalculationError("a unit is missing after the second number, as in 5 feet 3 inches")
-            self._atom()
+            self._unit()
             self._emit("*", n=2)
             self._emit("+", n=2)
 

@@ -23,7 +23,7 @@ Quantity = Any  # pint's are generic in ways that help nobody here
 MAX_EXPONENT = 12
 
 _REGISTRY: Any = pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
-_TEMPERATURES = frozenset({"degree_Celsius", "degree_Fahrenheit"})
+_TEMPERATURES = (["degree_Celsius"], ["degree_Fahrenheit"])
 
 
 def evaluate(program: Program) -> Rendered:
@@ -35,7 +35,8 @@ def evaluate(program: Program) -> Rendered:
     try:
         value = _run(program)
     except pint.DimensionalityError as error:
-        raise CalculationError(f"{error.units1} and {error.units2} are not of one kind") from None
+        sides = " and ".join(f"{_writable(units)}" for units in (error.units1, error.units2))
+        raise CalculationError(f"{sides} are not of one kind") from None
     except pint.OffsetUnitCalculusError:
         raise CalculationError(
             "temperatures in degrees cannot be added or scaled: convert to kelvin first"
@@ -105,7 +106,8 @@ def _convert(quantity: Quantity, target: Quantity) -> Quantity:
 
 
 def _multiply(left: Quantity, right: Quantity) -> Quantity:
-    if str(right.units) in _TEMPERATURES and right.magnitude == 1 and left.unitless:
+    is_temperature = [name for name, _ in right.unit_items()] in _TEMPERATURES
+    if is_temperature and right.magnitude == 1 and left.unitless:
         return _REGISTRY.Quantity(left.magnitude, right.units)
     return _bounded(left * right)
 
@@ -143,10 +145,16 @@ def _render(quantity: Quantity, *, is_conversion: bool = False) -> Rendered:
     magnitude = Fraction(quantity.magnitude)
     number = magnitude.numerator if magnitude.denominator == 1 else magnitude
     plain = rendering.render(number)
-    unit = "" if quantity.unitless else f" {quantity.units:~C}".replace("**", "^")
+    unit = "" if quantity.unitless else f" {_writable(quantity.units):~C}".replace("**", "^")
     beside = f" ≈ {rendering.decimal(number)}{unit}" if isinstance(number, Fraction) else ""
     brief = plain.brief if is_conversion else plain.brief + unit
     return rendering.clip(rendering.exact(number) + unit + beside, brief)
+
+
+def _writable(units: Quantity) -> Quantity:
+    """The same unit with exponents that pint can write: whole numbers, not fractions that are whole."""
+    powers = {name: int(power) for name, power in _REGISTRY.Quantity(1, units).unit_items()}
+    return _REGISTRY.Unit(pint.util.UnitsContainer(powers))
 
 
 _OPERATIONS: dict[str, Callable[..., Quantity]] = {
