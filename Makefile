@@ -50,7 +50,7 @@ lint: dev  ## style, types, architecture
 check: lint test  ## everything that must be green before a commit
 
 attacks: dev  ## run the attack corpora against the real tools and sandboxes (CORPUS=DIR names another folder of that format)
-	$(if $(CORPUS),CORPUS="$(CORPUS)") $(BIN)/python -m pytest -q -k 'corpus or attack' tests/tools tests/sandboxes tests/trace tests/models tests/test_prompt.py
+	CI=1 CORPUS="$(or $(CORPUS),../shared/attacks)" $(BIN)/python -m pytest -q -k 'corpus or attack' tests/tools tests/sandboxes $(if $(CORPUS),,tests/trace tests/test_parsing.py tests/test_prompt.py)
 
 bench-embedded: dev weights  ## the embedded model on its own held-out items: greedy and 4 votes
 	$(BIN)/python -m bench.embedded
@@ -72,7 +72,8 @@ curves: dev weights  ## accuracy against tokens, seconds and dollars for each st
 
 soak: dev  ## what takes too long for every day: random budgets, a thousand sandbox runs
 	$(BIN)/python -m pytest -m soak
-	$(BIN)/python -m bench.soak_sandbox
+	$(BIN)/python -m bench.soak_sandbox --sandbox docker
+	$(BIN)/python -m bench.soak_sandbox --sandbox bubblewrap
 
 train-smoke: dev weights  ## every training stage on a CPU, in minutes
 	$(BIN)/agent-runtime train smoke --out build/train-smoke

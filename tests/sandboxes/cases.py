@@ -1,18 +1,18 @@
 """The attack corpus for the sandbox, its oracles, and the sandboxes it is run against."""
 
-import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from agent_runtime.types import Execution, SandboxJob
 from agent_runtime_sandboxes import BubblewrapSandbox, DockerSandbox
 from agent_runtime_sandboxes.wire import MAX_COLLECT_BYTES, MAX_COLLECT_FILES
+from tests.corpora import Case, corpus
 
-CORPUS = Path(os.environ.get("CORPUS") or Path(__file__).parents[3] / "shared" / "attacks")
+CASES = [
+    case for case in corpus("sandbox") if not case["payload"].startswith("{")
+]  # a host or engine that dies
 OUTPUT_BYTES = 2**15  # above the longest benign output
 # What a check finds: the processes beside PID 1 and itself, what lies in the scratch folders, and free inodes.
 LEFTOVERS = """
@@ -23,14 +23,6 @@ print([name for name in os.listdir('/proc') if name.isdigit() and int(name) not 
 NOTHING_LEFT = "[] [[], [], ['run']]\n"
 
 AnySandbox = DockerSandbox | BubblewrapSandbox
-Case = dict[str, Any]
-
-
-def cases() -> list[Case]:
-    """Every case that runs in a sandbox; those about a host or an engine that dies have tests of their own."""
-    lines = [line for path in sorted(CORPUS.glob("sandbox*.jsonl")) for line in path.read_text().splitlines()]
-    found = [json.loads(line) for line in lines]
-    return [case for case in found if not case.get("optional") and not case["payload"].startswith("{")]
 
 
 def grace_seconds() -> float:

@@ -2,15 +2,16 @@
 
 import pytest
 
-from tests.sandboxes.cases import CORPUS, AnySandbox, Case, cases, failures, run_case
+from tests.corpora import Case
+from tests.sandboxes.cases import CASES, AnySandbox, failures, run_case
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not any(CORPUS.glob("sandbox*.jsonl")), reason="the attack corpus is not here"),
+    pytest.mark.skipif(not CASES, reason="the attack corpus is not here"),
 ]
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 async def test_an_attack_ends_as_labelled(sandbox: AnySandbox, case: Case):
     outcome = await run_case(sandbox, case)
 

@@ -1,7 +1,6 @@
 """The calculator: what people write, what comes back, and what is refused."""
 
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent_runtime.types import Observation, Task
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.expression import parse
 from agent_runtime_tools.vocabulary import CONSTANTS, FUNCTIONS, UNITS
+from tests.corpora import corpus
 
 TASK = Task("calculation", "What is it?")
 SHARED = Path(__file__).parents[3] / "shared"
@@ -352,19 +352,11 @@ async def test_every_calculation_of_the_recorded_traces_gives_its_recorded_resul
 # --- the attack corpus
 
 
-CORPUS = Path(os.environ.get("CORPUS") or SHARED / "attacks")
+CASES = corpus("calculator")
 
 
-def corpus() -> list[dict[str, str]]:
-    """The scored cases of every corpus of the calculator in a folder (`CORPUS`, else the published one)."""
-    lines = [
-        line for path in sorted(CORPUS.glob("calculator*.jsonl")) for line in path.read_text().splitlines()
-    ]
-    return [case for case in map(json.loads, lines) if not case.get("optional")]
-
-
-@pytest.mark.skipif(not corpus(), reason="the attack corpus is not beside this checkout")
-@pytest.mark.parametrize("case", corpus(), ids=lambda case: case["id"])
+@pytest.mark.skipif(not CASES, reason="the attack corpus is not here")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 async def test_the_attack_corpus_ends_as_labelled(calculator, case, tmp_path):
     canary = tmp_path / "canary"
     text = case["payload"].replace("{CANARY}", str(canary))

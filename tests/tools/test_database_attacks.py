@@ -1,11 +1,9 @@
 """The attack corpus: each statement is refused, contained or answered as labelled, and leaves nothing behind."""
 
-import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -13,15 +11,16 @@ import pytest
 from agent_runtime.errors import ToolError
 from agent_runtime.types import Task
 from agent_runtime_tools.database import Database
+from tests.corpora import Case, corpus
 
-CORPUS = Path(__file__).parents[3] / "shared" / "attacks" / "sql.dev.jsonl"
+CASES = corpus("sql")
 LIMIT_SECONDS = 1.0
 SALES = (
     "(1, 'EU', 100.50, '2024-01-05'), (2, 'US', 50, '2024-01-20'), (3, 'EU', 130, '2024-02-01'),"
     " (4, 'US', 250, '2024-02-10'), (5, 'EU', 120, '2024-03-01')"
 )
 
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="the attack corpus is not here")
+pytestmark = pytest.mark.skipif(not CASES, reason="the attack corpus is not here")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Site:
     folder: Path
     before: dict[str, bytes]
 
-    async def answer(self, case: dict[str, Any]) -> str | None:
+    async def answer(self, case: Case) -> str | None:
         """The exact result of the case's statement, None where it is refused."""
         payload = (
             case["payload"]
@@ -70,11 +69,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def cases(expected: str) -> list[dict[str, Any]]:
-    lines = CORPUS.read_text(encoding="utf-8").splitlines()
-    return [
-        case for case in map(json.loads, lines) if case["expected"] == expected and not case.get("optional")
-    ]
+def cases(expected: str) -> list[Case]:
+    return [case for case in CASES if case["expected"] == expected]
 
 
 def cells(text: str) -> list[list[str]]:
