@@ -2,14 +2,18 @@
 
 Numbers are equal by value however they are written (1,200 = 1200.00 = $1200 = 1.2e3 = 1200.), a percentage only
 to a percentage. Chains (`A -> B`) and lists are equal item by item, sets whatever their order, text up to case,
-blanks, quotes and a full stop at its end; one item in brackets is that item: (A) is A. `equal(a, b)` is
-`normalise(a) == normalise(b)`, and so an equivalence relation.
+blanks, quotes and a full stop at its end; one item in brackets is that item: (A) is A. Polynomials are equal when
+they expand to the same (`x+1` = `1 + x`, `(x+1)(x-1)` = `x^2-1`). `equal(a, b)` is `normalise(a) == normalise(b)`,
+and so an equivalence relation.
 
-Not covered: algebra (`x + 1` and `1 + x` are two texts); the calculator decides such relations.
+Not covered: algebra beyond polynomials (roots, functions, equations); the calculator's `equal(a, b)` decides those, in
+a check that a branch writes.
 """
 
 import re
 from fractions import Fraction
+
+from agent_runtime import polynomial
 
 MAX_CHARACTERS = 10_000
 MAX_DIGITS = 400
@@ -46,6 +50,8 @@ def normalise(answer: str) -> str:
 
 
 def _compound(text: str) -> str:
+    if algebraic := _polynomial(text):  # before brackets: (x+1)(x-1) is no list
+        return algebraic
     if _ARROW.search(text):
         return " -> ".join(_atom(part) for part in _ARROW.split(text))
     inner = text.rstrip(". ")
@@ -67,7 +73,13 @@ def _split(text: str) -> list[str]:
 
 def _atom(text: str) -> str:
     bare = text.strip(_WRAPPING)
-    return _number(bare) or _number(bare.rstrip(". ")) or bare.rstrip(". ").strip(_WRAPPING) or text.strip()
+    end = bare.rstrip(". ")
+    return _number(bare) or _number(end) or _polynomial(end) or end.strip(_WRAPPING) or text.strip()
+
+
+def _polynomial(text: str) -> str | None:
+    """A polynomial in canonical form; `2e-5` is a number."""
+    return None if _number(text) else polynomial.canonical(text)
 
 
 def _number(text: str) -> str | None:
