@@ -31,6 +31,10 @@ def has_bubblewrap() -> bool:
     return shutil.which("bwrap") is not None
 
 
+def has_chromium() -> bool:
+    return shutil.which("chromium") is not None
+
+
 def has_weights() -> bool:
     return any(cache_folder().glob("embedded-*/model.safetensors"))
 
@@ -47,10 +51,11 @@ def has_gpu() -> bool:
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "docker": (has_docker, "no Docker engine answers"),
     "bubblewrap": (has_bubblewrap, "bubblewrap is not installed"),
+    "chromium": (has_chromium, "Chromium is not installed"),
     "weights": (has_weights, "the embedded weights are not in the cache: make weights"),
     "gpu": (has_gpu, "no CUDA device"),
 }
-REQUIRED_IN_CI = ("docker", "bubblewrap", "weights")
+REQUIRED_IN_CI = ("docker", "bubblewrap", "chromium", "weights")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -56,7 +56,9 @@ def trace_flow(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="SPEC", help="As for `solve`. [embedded]")] = None,
     max_seconds: Annotated[float, typer.Option(metavar="S", help="Of the trace, without the model.")] = 600.0,
-    max_memory: Annotated[float, typer.Option(metavar="GB", help="Of the trace.")] = 2.0,
+    max_memory: Annotated[
+        float | None, typer.Option(metavar="GB", help="Of the trace. [8, or half of the machine's if less]")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else.")
     ] = False,
@@ -65,7 +67,7 @@ def trace_flow(
     import anyio  # noqa: PLC0415  (--help needs none of it)
 
     from agent_runtime.jobs.cashflow.process import run_trace  # noqa: PLC0415
-    from agent_runtime.jobs.cashflow.types import METHODS, TraceRequest  # noqa: PLC0415
+    from agent_runtime.jobs.cashflow.types import METHODS, MODEL_FILE, REPORT_FILES, TraceRequest  # noqa: PLC0415
 
     chosen = next((known for known in METHODS if known == method), None)
     if chosen is None:
@@ -73,13 +75,16 @@ def trace_flow(
     request = TraceRequest(
         tuple(tables), source, target, chosen, since, until, _columns(columns or []), limit, days
     )
+    asks = ask or question is not None
     with tempfile.TemporaryDirectory(prefix="agent-runtime-flow-") as folder:
         files = Path(folder)
         with _patience(as_json):
-            found = anyio.run(run_trace, request, files, max_seconds, int(max_memory * 2**30))
+            memory_bytes = None if max_memory is None else int(max_memory * 2**30)
+            wanted = (*(REPORT_FILES if report else ()), *((MODEL_FILE,) if asks else ()))
+            found = anyio.run(run_trace, request, files, max_seconds, memory_bytes, wanted)
         if not as_json:
             _show(found)
-        reasoning = _reason(found, files, question, model, as_json) if ask or question else None
+        reasoning = _reason(found, files, question, model, as_json) if asks else None
         page = _write(found, files, report, reasoning)
     if as_json:
         sys.stdout.write(_json(found, reasoning, page))
@@ -145,7 +150,7 @@ def _write(found: "Report", files: Path, report: Path | None, reasoning: "Reason
         return None
     from agent_runtime.jobs.cashflow.report import write_report  # noqa: PLC0415
 
-    return write_report(found, files / "evidence.csv", report, reasoning)
+    return write_report(found, files, report, reasoning)
 
 
 def _json(found: "Report", reasoning: "Reasoning | None", page: Path | None) -> str:

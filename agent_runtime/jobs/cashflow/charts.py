@@ -1,11 +1,13 @@
 """The flow as two plotly figures, a Sankey diagram and a graph from left to right: plain data, drawn by the browser.
 
-Names are HTML-escaped: plotly reads a little markup in labels. Only the widest edges are drawn; the caption says so.
+Names are HTML-escaped: plotly reads a little markup in labels. Only some edges are drawn; the caption says how many.
 """
 
 import html
 import math
 from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -18,17 +20,26 @@ _GOING, _RETURNING = "rgba(51,101,138,.28)", "rgba(179,38,30,.35)"
 _LABEL = 26  # characters of a name beside a node; the whole name is in the hover text
 
 Figure = dict[str, Any]
+_Ranked = tuple[bool, int, int, Edge]  # what is drawn first compares lowest
 
 
 def drawn_edges(result: TraceResult, currency: str) -> list[Edge]:
-    """The widest edges of one currency that hang together with the source."""
-    widest = [edge for edge in result.edges if edge.currency == currency][:MOST_DRAWN]
-    reached = {result.source}
-    kept: list[Edge] = []
-    while more := [edge for edge in widest if edge.payer in reached and edge not in kept]:
-        kept += more
-        reached |= {edge.payee for edge in more}
-    return kept
+    """Edges of one currency that hang together with the source: first the ways to the target, then the widest."""
+    ways = {hop for chain in result.chains if chain.currency == currency for hop in pairwise(chain.names)}
+    out_of: dict[str, list[_Ranked]] = {}
+    for place, edge in enumerate(edge for edge in result.edges if edge.currency == currency):
+        ranked = ((edge.payer, edge.payee) not in ways, -edge.traced, place, edge)
+        out_of.setdefault(edge.payer, []).append(ranked)
+    waiting, drawn = list[_Ranked](), list[Edge]()
+    payer = result.source
+    while len(drawn) < MOST_DRAWN:
+        for ranked in out_of.pop(payer, ()):
+            heappush(waiting, ranked)
+        if not waiting:
+            break
+        drawn.append(heappop(waiting)[-1])
+        payer = drawn[-1].payee
+    return drawn
 
 
 def sankey(result: TraceResult, edges: Sequence[Edge]) -> Figure:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent_runtime.jobs.cashflow.findings import evidence_sql
 from agent_runtime.jobs.cashflow.ledger import Ledger
-from agent_runtime.jobs.cashflow.types import format_units
+from agent_runtime.jobs.cashflow.types import plain_units
 
 HEADER = (
     "file",
@@ -51,7 +51,7 @@ def write_evidence(ledger: Ledger, path: Path) -> None:
                 row,
                 reference,
             ) in chunk:
-                money = (_plain(amount, ledger.digits) for amount in (units, traced, fee, traced_fee))
+                money = (plain_units(amount, ledger.digits) for amount in (units, traced, fee, traced_fee))
                 names = (as_text(payer), as_text(payee), as_text(currency))
                 out.writerow((as_text(files[at]), row, booked, *names, *money, as_text(reference)))
 
@@ -68,13 +68,11 @@ def write_moves(ledger: Ledger, path: Path) -> None:
         out.writerow(("id", "from_company", "to_company", "amount", "date", "reference"))
         while chunk := cursor.fetchmany(_CHUNK):
             for number, booked, payer, payee, _, _, traced, *_, reference in chunk:
-                out.writerow((number + 1, payer, payee, _plain(traced, ledger.digits), booked, reference))
+                out.writerow(
+                    (number + 1, payer, payee, plain_units(traced, ledger.digits), booked, reference)
+                )
 
 
 def as_text(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _plain(units: int, digits: int) -> str:
-    return format_units(units, digits).replace(",", "")

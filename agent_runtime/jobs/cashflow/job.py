@@ -4,7 +4,7 @@ Callers want `run_trace` (`process.py`), which does this in a process that can b
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,19 +13,22 @@ from agent_runtime.errors import InputError
 from agent_runtime.jobs.cashflow import findings
 from agent_runtime.jobs.cashflow.chains import find_chains
 from agent_runtime.jobs.cashflow.evidence import write_evidence, write_moves
+from agent_runtime.jobs.cashflow.graphml import write_graphml
 from agent_runtime.jobs.cashflow.ledger import Ledger, key_sql, load
 from agent_runtime.jobs.cashflow.patterns import find_patterns
 from agent_runtime.jobs.cashflow.sql import first_row, only_row, quote
 from agent_runtime.jobs.cashflow.tracing import Row, trace
-from agent_runtime.jobs.cashflow.types import METHODS, TraceRequest, TraceResult
+from agent_runtime.jobs.cashflow.types import FILES, METHODS, TraceRequest, TraceResult
 from agent_runtime.jobs.cashflow.untraceable import find_untraceable
 
 _CHUNK = 50_000
 _SUGGESTIONS = 3
 
 
-def trace_tables(request: TraceRequest, con: duckdb.DuckDBPyConnection, scratch: Path) -> TraceResult:
-    """Carry out one request on an open connection; `evidence.csv` and `transfers.csv` are left in `scratch`.
+def trace_tables(
+    request: TraceRequest, con: duckdb.DuckDBPyConnection, scratch: Path, files: Collection[str] = FILES
+) -> TraceResult:
+    """Carry out one request on an open connection; leave `files`, some of `FILES`, in `scratch`.
 
     Raises:
         InputError: A table, name, date or amount of the request cannot be used.
@@ -42,11 +45,13 @@ def trace_tables(request: TraceRequest, con: duckdb.DuckDBPyConnection, scratch:
     own = frozenset(range(source * n, (source + 1) * n))
     findings.store(ledger, trace(_rows(ledger, until), own, request.method, first_id))
     con.execute(f"DELETE FROM ledger WHERE id > {until}")
-    accounts = findings.accounts(ledger, source)
+    findings.add_up(ledger, source)
     totals = findings.totals(ledger, source)
-    movements, n_movements = findings.movements(ledger)
-    write_evidence(ledger, scratch / "evidence.csv")
-    write_moves(ledger, scratch / "transfers.csv")
+    chains = find_chains(ledger, source, target)
+    edges = findings.edges(ledger, source)
+    movements, n_movements = findings.movements(ledger, target)
+    patterns, n_of_kind = find_patterns(ledger, source, request.limit, request.days)
+    _write_files(ledger, source, target, scratch, files)
     first, last = _span(ledger)
     return TraceResult(
         source=_name(ledger, source),
@@ -54,12 +59,13 @@ def trace_tables(request: TraceRequest, con: duckdb.DuckDBPyConnection, scratch:
         method=request.method,
         digits=ledger.digits,
         totals=totals,
-        accounts=accounts,
-        edges=findings.edges(ledger),
+        accounts=findings.accounts(ledger, target),
+        edges=edges,
         movements=movements,
         n_movements=n_movements,
-        chains=() if target is None else find_chains(ledger, source, target),
-        patterns=find_patterns(ledger, source, request.limit, request.days),
+        chains=chains,
+        patterns=patterns,
+        n_of_kind=n_of_kind,
         untraceable=find_untraceable(ledger),
         mappings=ledger.mappings,
         n_transfers=ledger.n_transfers,
@@ -69,6 +75,17 @@ def trace_tables(request: TraceRequest, con: duckdb.DuckDBPyConnection, scratch:
         until=request.until,
         seconds=time.perf_counter() - started,
     )
+
+
+def _write_files(
+    ledger: Ledger, source: int, target: int | None, scratch: Path, files: Collection[str]
+) -> None:
+    if "evidence.csv" in files:
+        write_evidence(ledger, scratch / "evidence.csv")
+    if "flow.graphml" in files:
+        write_graphml(ledger, source, target, scratch / "flow.graphml")
+    if "transfers.csv" in files:
+        write_moves(ledger, scratch / "transfers.csv")
 
 
 def find_account(ledger: Ledger, name: str, flag: str) -> int:

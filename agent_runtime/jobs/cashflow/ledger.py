@@ -18,7 +18,7 @@ from agent_runtime.errors import InputError
 from agent_runtime.jobs.cashflow import staging
 from agent_runtime.jobs.cashflow.sources import split_name
 from agent_runtime.jobs.cashflow.sql import only_row
-from agent_runtime.jobs.cashflow.types import ColumnMap, Untraceable, pairs
+from agent_runtime.jobs.cashflow.types import ColumnMap, Untraceable, rows_of
 
 _MOST_UNITS = 9 * 10**17  # of one transfer; sums are SQL's HUGEINT and Python's int
 
@@ -194,4 +194,4 @@ def _left_out(con: duckdb.DuckDBPyConnection, rows: str, what: str, why: str) ->
     n, shown = only_row(
         con, f"SELECT count(*), list((file, row) ORDER BY file, row)[:{staging.ROWS_SHOWN}] FROM {rows}"
     )
-    return [Untraceable(f"{n} {what}", why, rows=pairs(shown))] if n else []
+    return [Untraceable(f"{n} {what}", why, rows=rows_of(n, shown, are_traced=False))] if n else []

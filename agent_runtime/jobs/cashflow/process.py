@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,26 +13,39 @@ import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
 
 from agent_runtime.errors import InputError, PartError
-from agent_runtime.jobs.cashflow.types import Report, TraceRequest, WorkerAnswer, WorkerRequest
+from agent_runtime.jobs.cashflow.types import FILES, Report, TraceRequest, WorkerAnswer, WorkerRequest
 
-FILES = ("evidence.csv", "transfers.csv")  # every traced transfer: for people, and as a table for a model
 _WORKER = Path(__file__).with_name("worker.py")
 _SECONDS = 600.0
-_MEMORY = 2 * 2**30
+_MOST_MEMORY = 8 * 2**30  # 10 million transfers take less
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
+def default_memory_bytes() -> int:
+    """What a trace may take when nobody says: 8 GB, or half of what this machine has where that is less."""
+    return min(_MOST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+
+
 async def run_trace(
-    request: TraceRequest, folder: Path | None = None, seconds: float = _SECONDS, memory_bytes: int = _MEMORY
+    request: TraceRequest,
+    folder: Path | None = None,
+    seconds: float = _SECONDS,
+    memory_bytes: int | None = None,
+    files: Collection[str] = FILES,
 ) -> Report:
-    """Trace, and leave `FILES` in `folder` where one is given.
+    """Trace, and leave `files` (some of `FILES`) in `folder` where one is given.
+
+    `memory_bytes` None means `default_memory_bytes()`.
 
     Raises:
         InputError: A table, name, date or amount of the request cannot be used.
         PartError: The trace ran out of time or memory, or failed.
     """
     with tempfile.TemporaryDirectory(prefix="agent-runtime-trace-") as scratch:
-        job = WorkerRequest(_absolute(request), scratch, memory_bytes, threads=min(4, os.cpu_count() or 1))
+        wanted = () if folder is None else tuple(files)
+        memory_bytes = memory_bytes or default_memory_bytes()
+        threads = min(4, os.cpu_count() or 1)
+        job = WorkerRequest(_absolute(request), wanted, scratch, memory_bytes, threads)
         answer = await _ask(TypeAdapter(WorkerRequest).dump_json(job), seconds)
         if answer.refusal:
             raise InputError(answer.refusal)
@@ -39,8 +53,8 @@ async def run_trace(
             raise PartError(answer.failure or "the trace gave no result")
         if folder is not None:
             await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
-            for name in FILES:
-                await anyio.to_thread.run_sync(shutil.copyfile, Path(scratch) / name, folder / name)
+            for name in wanted:
+                await anyio.to_thread.run_sync(shutil.move, Path(scratch) / name, folder / name)
         return answer.report
 
 

@@ -4,24 +4,21 @@ Every number is a link to a numbered note; the note lists rows by file; a row is
 it is shown there. Works on paper too: the note's number is printed behind the amount.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
-from agent_runtime.jobs.cashflow.types import ColumnMap, Movement
-
-Rows = tuple[tuple[int, int], ...]
+from agent_runtime.jobs.cashflow.types import ColumnMap, Rows
 
 
 @dataclass(slots=True)
 class Note:
-    """One number and the rows behind it; `n_more` are in evidence.csv only."""
+    """One number and the rows behind it."""
 
     number: int
     text: str
     rows: Rows
-    n_more: int = 0
 
 
 @dataclass(slots=True)
@@ -33,35 +30,29 @@ class References:
     notes: list[Note] = field(default_factory=list)
     _known: dict[tuple[str, Rows], Note] = field(default_factory=dict)
 
-    def link(
-        self, amount: str, rows: Iterable[tuple[int, int]], text: str, n_rows: int | None = None
-    ) -> Markup:
-        """`amount` as a link to its note; `n_rows` is how many rows there are when `rows` has only the first."""
-        listed = tuple(rows)
-        note = self._known.get((text, listed))
+    def link(self, amount: str, rows: Rows, text: str) -> Markup:
+        """`amount` as a link to its note."""
+        note = self._known.get((text, rows))
         if note is None:
-            more = max(0, (n_rows or 0) - len(listed))
-            note = Note(len(self.notes) + 1, f"{text}: {amount}", listed, more)
+            note = Note(len(self.notes) + 1, f"{text}: {amount}", rows)
             self.notes.append(note)
-            self._known[text, listed] = note
+            self._known[text, rows] = note
         return Markup('<a class="amount" href="#note-{0}">{1}<sup>{0}</sup></a>').format(note.number, amount)
 
     def rows(self, note: Note) -> Markup:
-        """The rows of a note, by file."""
+        """The rows of a note, by file, and how many there are beyond the first."""
         parts = []
         for file, mapping in enumerate(self.mappings):
-            numbers = [self._row(file, row) for at, row in note.rows if at == file]
+            numbers = [self._row(file, row) for at, row in note.rows.first if at == file]
             if numbers:
                 parts.append(Markup("{} rows {}").format(mapping.file, Markup(", ").join(numbers)))
-        if note.n_more:
-            parts.append(Markup("and {} more in evidence.csv").format(f"{note.n_more:,}"))
+        n_more = note.rows.n - len(note.rows.first)
+        if n_more:
+            where = "evidence.csv" if note.rows.are_traced else "the tables"
+            parts.append(Markup("{}{:,} more in {}").format("and " if parts else "", n_more, where))
         return Markup("; ").join(parts) or Markup("no row: nothing of this kind is in the tables")
 
     def _row(self, file: int, row: int) -> Markup:
         if (file, row) in self.shown:
             return Markup('<a href="#row-{0}-{1}">{1}</a>').format(file, row)
         return escape(str(row))
-
-
-def rows_of(movements: Iterable[Movement]) -> Rows:
-    return tuple((movement.file, movement.row) for movement in movements)

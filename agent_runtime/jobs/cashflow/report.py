@@ -1,34 +1,39 @@
 """The report folder: `report.html` (one file, works offline), `evidence.csv`, `flow.graphml` and the trace.
 
 The page holds everything it needs, plotly included, and its Content-Security-Policy lets it load and run nothing
-else: names from a table are text in it, whatever they contain. `evidence.csv` is written by the worker (`process.py`).
+else: names from a table are text in it, whatever they contain. `evidence.csv` and `flow.graphml` are the worker's
+(`process.py`) and whole; the page says what it leaves to them.
 """
 
 import base64
 import hashlib
 import json
-import re
 import shutil
-from collections.abc import Sequence
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jinja2
-import networkx as nx
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from agent_runtime.jobs.cashflow import charts
 from agent_runtime.jobs.cashflow.reasoning import Reasoning
-from agent_runtime.jobs.cashflow.references import Note, References, rows_of
-from agent_runtime.jobs.cashflow.types import AccountFlow, Chain, Method, Report, TraceResult, format_units
+from agent_runtime.jobs.cashflow.references import Note, References
+from agent_runtime.jobs.cashflow.types import (
+    REPORT_FILES,
+    AccountFlow,
+    Chain,
+    Method,
+    PatternKind,
+    Report,
+    Rows,
+    Total,
+    TraceResult,
+    format_units,
+)
 
-MOST_NOTES_ROWS = 400  # of one number; the rest is in evidence.csv
+_MOST_CURRENCIES = 3  # with a diagram each
 _TEMPLATES = Path(__file__).with_name("templates")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
-)  # what XML 1.0 cannot hold
 
 RULES: dict[Method, tuple[str, str]] = {
     "fifo": (
@@ -45,7 +50,7 @@ RULES: dict[Method, tuple[str, str]] = {
         "Re Hallett's Estate (1880) 13 Ch D 696; James Roscoe (Bolton) Ltd v Winder [1915] 1 Ch 62.",
     ),
 }
-KINDS = {
+KINDS: dict[PatternKind, str] = {
     "conduit": "Conduits",
     "round_trip": "Round trips",
     "structuring": "Structuring",
@@ -55,11 +60,11 @@ KINDS = {
 }
 
 
-def write_report(report: Report, evidence: Path, folder: Path, reasoning: Reasoning | None = None) -> Path:
-    """Write the report, with the worker's `evidence` file, to `folder`; the path of the page."""
+def write_report(report: Report, files: Path, folder: Path, reasoning: Reasoning | None = None) -> Path:
+    """Write the report to `folder`, with what the worker left in `files` of `REPORT_FILES`; the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(evidence, folder / "evidence.csv")
-    write_graphml(report.result, folder / "flow.graphml")
+    for name in REPORT_FILES:
+        shutil.copyfile(files / name, folder / name)
     if reasoning is not None and reasoning.answer.trace is not None and reasoning.answer.trace.is_file():
         shutil.copyfile(reasoning.answer.trace, folder / "trace.jsonl")
     page = folder / "report.html"
@@ -74,6 +79,7 @@ def render(report: Report, reasoning: Reasoning | None = None) -> str:
     library = get_plotlyjs()
     shown = frozenset((movement.file, movement.row) for movement in result.movements)
     page = _Page(result, References(result.mappings, shown))
+    figures = figures_of(result)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -87,25 +93,28 @@ def render(report: Report, reasoning: Reasoning | None = None) -> str:
         reasoning=reasoning,
         peak=report.peak_memory_bytes,
         style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        figures=figures_json(result),
+        figures=figures,
+        figures_json=json.dumps(figures, ensure_ascii=True).replace("<", "\\u003c"),
         script=script,
         library=library,
         hashes=[_sha256(library), _sha256(script)],
     )
 
 
-def figures_json(result: TraceResult) -> str:
-    """The charts as JSON that can stand inside a script element: no `<` in it."""
-    figures = []
-    for total in result.totals[:3]:
-        edges = charts.drawn_edges(result, total.currency)
-        if edges:
-            n = sum(edge.currency == total.currency for edge in result.edges)
-            drawn = {"currency": total.currency, "drawn": len(edges), "of": n}
-            figures.append(
-                {**drawn, "sankey": charts.sankey(result, edges), "graph": charts.graph(result, edges)}
-            )
-    return json.dumps(figures, ensure_ascii=True).replace("<", "\\u003c")
+def figures_of(result: TraceResult) -> list[dict[str, Any]]:
+    """The charts of each currency, and how many of its edges they show."""
+    return [_figure(result, total) for total in result.totals[:_MOST_CURRENCIES]]
+
+
+def _figure(result: TraceResult, total: Total) -> dict[str, Any]:
+    edges = charts.drawn_edges(result, total.currency)
+    return {
+        "currency": total.currency,
+        "drawn": len(edges),
+        "of": total.n_edges,
+        "sankey": charts.sankey(result, edges),
+        "graph": charts.graph(result, edges),
+    }
 
 
 def _sha256(script: str) -> str:
@@ -122,85 +131,42 @@ class _Page:
     def money(self, units: int, currency: str = "") -> str:
         return f"{format_units(units, self.result.digits)} {currency}".strip()
 
-    def amount(
-        self, units: int, currency: str, rows: Sequence[tuple[int, int]], text: str, n_rows: int | None = None
-    ) -> Markup:
-        listed = tuple(rows)[:MOST_NOTES_ROWS]
-        return self.references.link(self.money(units, currency), listed, text, n_rows or len(rows))
+    def amount(self, units: int, currency: str, rows: Rows, text: str) -> Markup:
+        return self.references.link(self.money(units, currency), rows, text)
 
-    def sent(self, units: int, currency: str) -> Markup:
-        rows = rows_of(
-            m for m in self.result.movements if m.payer == self.result.source and m.currency == currency
-        )
-        return self.amount(units, currency, rows, f"sent by {self.result.source}")
+    def sent(self, total: Total) -> Markup:
+        return self.amount(total.sent, total.currency, total.sent_rows, f"sent by {self.result.source}")
 
-    def returned(self, units: int, currency: str) -> Markup:
-        rows = rows_of(
-            m for m in self.result.movements if m.payee == self.result.source and m.currency == currency
-        )
-        return self.amount(units, currency, rows, f"came back to {self.result.source}")
+    def returned(self, total: Total) -> Markup:
+        text = f"came back to {self.result.source}"
+        return self.amount(total.returned, total.currency, total.returned_rows, text)
+
+    def kept(self, total: Total) -> Markup:
+        text = f"kept of what {self.result.source} sent (sent less came back less fees)"
+        return self.amount(total.kept, total.currency, total.all_rows, text)
+
+    def fees(self, total: Total) -> Markup:
+        text = f"fees paid out of what {self.result.source} sent"
+        return self.amount(total.fees, total.currency, total.fee_rows, text)
 
     def of_chain(self, chain: Chain) -> Markup:
         """The narrowest hop of a chain, with the rows of all its hops."""
-        hops = set(pairwise(chain.names))
-        rows = rows_of(
-            m for m in self.result.movements if (m.payer, m.payee) in hops and m.currency == chain.currency
-        )
-        return self.amount(
-            chain.units, chain.currency, rows, f"at most, from {chain.names[0]} to {chain.names[-1]}"
-        )
+        text = f"at most, from {chain.names[0]} to {chain.names[-1]} by {len(chain.names) - 1} hops"
+        return self.amount(chain.units, chain.currency, chain.rows, text)
 
     def of_account(self, account: AccountFlow, what: str) -> Markup:
         """One figure of an account: `received`, `paid`, `fees` or `kept`, which is the difference of the others."""
-        name, units = account.name, getattr(account, what)
-        mine = [
-            m for m in self.result.movements if m.currency == account.currency and name in (m.payer, m.payee)
-        ]
-        chosen = {
-            "received": [m for m in mine if m.payee == name and m.traced],
-            "paid": [m for m in mine if m.payer == name and m.traced],
-            "fees": [m for m in mine if m.payer == name and m.traced_fee],
-            "kept": mine,
+        rows, words = {
+            "received": (account.rows_in, "received"),
+            "paid": (account.rows_out, "paid on"),
+            "fees": (account.fee_rows, "paid in fees"),
+            "kept": (account.all_rows, "kept (in less out)"),
         }[what]
-        words = {
-            "received": "received",
-            "paid": "paid on",
-            "fees": "paid in fees",
-            "kept": "kept (in less out)",
-        }
-        return self.amount(units, account.currency, rows_of(chosen), f"{name} {words[what]}")
+        return self.amount(getattr(account, what), account.currency, rows, f"{account.name} {words}")
+
+    def listed_accounts(self) -> list[AccountFlow]:
+        """Those whose rows are known: the nearest, and the target."""
+        return [account for account in self.result.accounts if account.all_rows.first]
 
     def listed_notes(self) -> list[tuple[Note, Markup]]:
         return [(note, self.references.rows(note)) for note in self.references.notes]
-
-
-def write_graphml(result: TraceResult, path: Path) -> None:
-    """The traced flow for Gephi, yEd or Cytoscape: accounts and edges with their amounts, in plain numbers."""
-    flow: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    plain = partial(_plain, digits=result.digits)
-    flow.add_node(_xml(result.source), role="source")
-    for account in result.accounts:
-        role = "target" if account.name == result.target else "account"
-        money = {
-            "received": plain(account.received),
-            "kept": plain(account.kept),
-            "fees": plain(account.fees),
-        }
-        flow.add_node(
-            _xml(account.name), role=role, hops=account.hops, currency=_xml(account.currency), **money
-        )
-    for edge in result.edges:
-        rows = " ".join(f"{_xml(result.mappings[file].file)}:{row}" for file, row in edge.rows)
-        flow.add_edge(
-            _xml(edge.payer), _xml(edge.payee), currency=_xml(edge.currency), traced=plain(edge.traced), n=edge.n,
-            first=edge.first, last=edge.last, rows=rows,
-        )  # fmt: skip
-    nx.write_graphml(flow, path)
-
-
-def _plain(units: int, digits: int) -> float:
-    return float(units / 10**digits)
-
-
-def _xml(text: str) -> str:
-    return _CONTROL.sub("\ufffd", text)

@@ -10,7 +10,7 @@ from agent_runtime.errors import InputError
 from agent_runtime.jobs.cashflow import mapping, styles
 from agent_runtime.jobs.cashflow.sources import Source, open_source
 from agent_runtime.jobs.cashflow.sql import first_row, quote
-from agent_runtime.jobs.cashflow.types import Untraceable, pairs
+from agent_runtime.jobs.cashflow.types import Untraceable, rows_of
 
 ROWS_SHOWN = 20
 _SAMPLE_ROWS = 5_000
@@ -137,7 +137,10 @@ def drop_unusable(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> 
         con.execute("DELETE FROM staged WHERE (file, row) IN (SELECT (file, row) FROM problem)")
     con.execute("DROP TABLE problem")
     why = "left out: they are no transfer as they stand"
-    return [Untraceable(f"{n} {_PROBLEMS[kind][1]}", why, rows=pairs(rows)) for kind, n, rows in found]
+    return [
+        Untraceable(f"{n} {_PROBLEMS[kind][1]}", why, rows=rows_of(n, rows, are_traced=False))
+        for kind, n, rows in found
+    ]
 
 
 def _fail_if_too_many(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

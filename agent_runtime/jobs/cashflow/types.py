@@ -11,6 +11,12 @@ from typing import Literal
 Method = Literal["fifo", "pro-rata", "libr"]
 METHODS: tuple[Method, ...] = ("fifo", "pro-rata", "libr")
 
+# What a trace can leave in a folder: for a report every traced transfer and the whole flow; for a model the traced
+# transfers as a table.
+REPORT_FILES = ("evidence.csv", "flow.graphml")
+MODEL_FILE = "transfers.csv"
+FILES = (*REPORT_FILES, MODEL_FILE)
+
 
 @dataclass(frozen=True, slots=True)
 class TraceRequest:
@@ -44,6 +50,18 @@ class ColumnMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows behind an amount: how many there are in all, and the first of them as (file, row).
+
+    `are_traced` rows carried the source's money, so evidence.csv has every one of them.
+    """
+
+    n: int = 0
+    first: tuple[tuple[int, int], ...] = ()
+    are_traced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """One transfer that carried the source's money: `traced` of its `units`. `row` is the row in `file`.
 
@@ -66,7 +84,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class AccountFlow:
-    """The source's money at one account: received = paid + kept + fees, to the unit."""
+    """The source's money at one account: received = paid + kept + fees, to the unit.
+
+    The rows of each figure say how many there are at every account, and which at those that a report lists.
+    """
 
     name: str
     currency: str
@@ -77,6 +98,11 @@ class AccountFlow:
     kept: int
     first: str
     last: str
+    n_payees: int = 0
+    rows_in: Rows = Rows()
+    rows_out: Rows = Rows()
+    fee_rows: Rows = Rows()
+    all_rows: Rows = Rows()
 
     @property
     def difference(self) -> int:
@@ -107,6 +133,7 @@ class Chain:
     units: int
     first: str
     last: str
+    rows: Rows = Rows()
 
 
 PatternKind = Literal["conduit", "round_trip", "structuring", "fan_in", "fan_out", "pass_through"]
@@ -121,7 +148,7 @@ class Pattern:
     text: str
     currency: str
     units: int
-    rows: tuple[tuple[int, int], ...]
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +159,39 @@ class Untraceable:
     why: str
     currency: str = ""
     units: int = 0
-    rows: tuple[tuple[int, int], ...] = ()
+    rows: Rows = Rows()
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What the source sent in one currency and what became of it: sent = returned + kept + fees."""
+    """What the source sent in one currency and what became of it: sent = returned + kept + fees.
+
+    The numbers of payees, accounts and edges are of all that there are, however many a result lists.
+    """
 
     currency: str
     sent: int
     returned: int
     kept: int
     fees: int
+    n_payees: int = 0
+    n_accounts: int = 0
+    n_keeping: int = 0
+    n_edges: int = 0
+    sent_rows: Rows = Rows()
+    returned_rows: Rows = Rows()
+    fee_rows: Rows = Rows()
+    all_rows: Rows = Rows()
 
 
 @dataclass(frozen=True, slots=True)
 class TraceResult:
-    """What came of a trace. `movements` are the largest ones where there are more than a report can show."""
+    """What came of a trace.
+
+    A long one is listed in part: the nearest `accounts`, the widest `edges`, the largest `movements` and `patterns`,
+    and always the target, the chains to it and every account of an edge; `Total`, `n_movements` and `n_of_kind` count
+    all that there are.
+    """
 
     source: str
     target: str | None
@@ -161,6 +204,7 @@ class TraceResult:
     n_movements: int
     chains: tuple[Chain, ...]
     patterns: tuple[Pattern, ...]
+    n_of_kind: dict[PatternKind, int]
     untraceable: tuple[Untraceable, ...]
     mappings: tuple[ColumnMap, ...]
     n_transfers: int
@@ -187,9 +231,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRequest:
-    """What the worker program reads: a request, a folder of its own, its limits."""
+    """What the worker program reads: a request, which of `FILES` to leave in a folder of its own, its limits."""
 
     request: TraceRequest
+    files: tuple[str, ...]
     scratch: str
     memory_bytes: int
     threads: int
@@ -204,9 +249,9 @@ class WorkerAnswer:
     failure: str = ""
 
 
-def pairs(rows: Iterable[tuple[int, int]] | None) -> tuple[tuple[int, int], ...]:
-    """(file, row) pairs as SQL hands them over, an empty list being NULL there."""
-    return tuple((file, row) for file, row in rows or ())
+def rows_of(n: int | None, first: Iterable[tuple[int, int]] | None, *, are_traced: bool = True) -> Rows:
+    """Rows as SQL hands them over, where nothing is NULL."""
+    return Rows(n or 0, tuple((file, row) for file, row in first or ()), are_traced)
 
 
 def format_units(units: int, digits: int) -> str:
@@ -214,3 +259,8 @@ def format_units(units: int, digits: int) -> str:
     sign = "-" if units < 0 else ""
     whole, part = divmod(abs(units), 10**digits)
     return f"{sign}{whole:,}" + (f".{part:0{digits}d}" if digits else "")
+
+
+def plain_units(units: int, digits: int) -> str:
+    """Render minor units for programs: 123456 at two digits is `1234.56`."""
+    return format_units(units, digits).replace(",", "")

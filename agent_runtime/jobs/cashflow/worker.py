@@ -43,13 +43,12 @@ def _answer(request: WorkerRequest) -> WorkerAnswer:
     }
     try:
         with duckdb.connect(":memory:", config=config) as con:
-            result = trace_tables(request.request, con, scratch)
+            result = trace_tables(request.request, con, scratch, request.files)
     except InputError as error:
         return WorkerAnswer(refusal=str(error))
     except (MemoryError, duckdb.OutOfMemoryException):
-        return WorkerAnswer(
-            failure=f"the trace needs more than its {request.memory_bytes / 2**30:.1f} GB of memory"
-        )
+        limit = f"its {request.memory_bytes / 2**30:.1f} GB of memory"
+        return WorkerAnswer(failure=f"the trace needs more than {limit}; give it more with --max-memory")
     except (AgentRuntimeError, duckdb.Error) as error:
         return WorkerAnswer(failure=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -168,7 +168,7 @@ def test_rows_that_are_no_transfer_are_left_out_and_named(traced, tmp_path: Path
     result = traced(write(tmp_path, "a.csv", f"{HEADER}2024-01-01,Ann,Bob,900\n{lines},,,1680\n"))
 
     (gap,) = [gap for gap in result.untraceable if "without a payer" in gap.what]
-    assert gap.rows == ((0, 42),)
+    assert gap.rows.first == ((0, 42),)
 
 
 @pytest.mark.parametrize(
