@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+GSM8K ?= $(wildcard ../shared/data/gsm8k_train.jsonl)
 QUESTION := Follow the cash flow out of Meridian Trading and name the final recipient (largest outflow at each hop).
 
 .DEFAULT_GOAL := help
@@ -53,7 +54,7 @@ attacks: dev  ## run the attack corpora against the real tools and sandboxes (CO
 	CI=1 CORPUS="$(or $(CORPUS),../shared/attacks)" $(BIN)/python -m pytest -q -k 'corpus or attack' tests/tools tests/sandboxes $(if $(CORPUS),,tests/trace tests/test_parsing.py tests/test_prompt.py)
 
 bench-embedded: dev weights  ## the embedded model on its own held-out items: greedy and 4 votes
-	$(BIN)/python -m bench.embedded
+	$(BIN)/python -m bench.embedded $(ARGS)
 
 bench-engine: dev weights  ## the branch engine beside generate and what a user would pick instead
 	$(BIN)/python -m bench.engine_bench $(ARGS)
@@ -78,5 +79,5 @@ soak: dev  ## what takes too long for every day: random budgets, a thousand sand
 train-smoke: dev weights  ## every training stage on a CPU, in minutes
 	$(BIN)/agent-runtime train smoke --out build/train-smoke
 
-train-embedded: dev weights  ## the embedded model's whole recipe: needs a CUDA device
-	$(BIN)/agent-runtime train embedded --out build/train-embedded $(ARGS)
+train-embedded: dev weights  ## the embedded model's whole recipe: needs a CUDA device (GSM8K=FILE: its training set)
+	$(BIN)/agent-runtime train embedded --out build/train-embedded $(if $(GSM8K),--gsm8k "$(GSM8K)") $(ARGS)

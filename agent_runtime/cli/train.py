@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent_runtime.errors import ConfigError
+from agent_runtime.errors import ConfigError, ModelError
 
 train = typer.Typer(no_args_is_help=True, help="Make better weights: train, measure, export data.")
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file.", show_default=False)]
@@ -69,6 +69,11 @@ def run(
     data = found.data.model_copy(
         update={"gsm8k": gsm8k or found.data.gsm8k, "traces": (*found.data.traces, *(traces or ()))}
     )
+    if data.gsm8k_sha256 and data.gsm8k is None:
+        _say(
+            "GSM8K's training set is not named (--gsm8k FILE): learning from the other families alone, "
+            "which gives other weights than the whole recipe"
+        )
     _train(found.model_copy(update={"data": data}), out, wanted)
 
 
@@ -85,16 +90,21 @@ def smoke(out: Out) -> None:
 def embedded(
     out: Out,
     gsm8k: Annotated[
-        Path, typer.Option("--gsm8k", metavar="FILE", help="GSM8K's training set.", show_default=False)
-    ],
+        Path | None, typer.Option("--gsm8k", metavar="FILE", help="GSM8K's training set; none: without it.")
+    ] = None,
 ) -> None:
     """Make the embedded model's adapter again, from its base and the named data (needs a GPU)."""
+    _needs("peft")
+    if gsm8k is not None and not gsm8k.is_file():
+        raise ConfigError(
+            f"no GSM8K training set at {str(gsm8k)!r}; name gsm8k_train.jsonl, or leave --gsm8k out"
+        )
     import torch  # noqa: PLC0415
 
     from agent_runtime.training.recipe import RECIPES  # noqa: PLC0415
 
     if not torch.cuda.is_available():
-        raise ConfigError("no CUDA device: this recipe takes 20 minutes of an H100, and days without one")
+        raise ModelError("no CUDA device: this recipe takes 20 minutes of an H100, and days without one")
     run(RECIPES / "embedded.toml", out, gsm8k)
 
 
