@@ -1,8 +1,8 @@
 """Repair with hidden tests: how many programs are really right afterwards, and how many fixes only look so.
 
-Run: python -m bench.repair [PACK] [--n N] [--model SPEC] [--seconds S]. Both sides from one run over the same trials:
+Run: python -m bench.repair [PACK] [--n N] [--model SPEC] [--seconds S]. All sides from one run over the same trials:
 the blind floor takes the first edit in source order that passes the visible tests; the job chooses among all that
-pass. Hidden tests are run afterwards, by the pack's own checker, and never seen by either.
+pass, and calls a fix established or not. Hidden tests are run afterwards, by the pack's own checker, and seen by none.
 """
 
 import argparse
@@ -27,19 +27,19 @@ from agent_runtime.jobs.packs.scoring import is_right
 
 PACK = Path(__file__).parents[2] / "shared" / "packs" / "humanevalfix_hidden.dev.jsonl"
 N_AT_ONCE = 2
-SURE = 0.5  # most of the weight of what passes stands behind one behaviour
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One item: whether a fix passed the visible tests and the hidden ones, by the job and by the floor."""
+    """One item: whether an edit passed the visible tests and the hidden ones; None where none passed the visible.
 
-    is_fixed: bool
-    is_right: bool
-    is_floor_fixed: bool
-    is_floor_right: bool
+    `floor` is the first that passes in source order, `best` the job's choice, `is_established` what it calls it.
+    """
+
+    floor: bool | None
+    best: bool | None
+    is_established: bool
     is_any_right: bool
-    confidence: float
     n_trials: int
     seconds: float
 
@@ -59,12 +59,12 @@ async def repair(item: Item, workshop: Workshop, seconds: float) -> Outcome:
         ))  # fmt: skip
     passing = [attempt.candidate for attempt in report.tried if attempt.is_passing]
     blind = in_source_order(passing)[:1]
-    chosen = [report.fix.candidate] if report.fix is not None else []
+    best = report.fix or report.candidate
     right = await rights(item, passing, workshop)
     return Outcome(
-        bool(chosen), any(right[one] for one in chosen), bool(blind), any(right[one] for one in blind),
-        any(right.values()), report.fix.confidence if report.fix else 0.0, len(report.tried),
-        time.monotonic() - started,
+        right[blind[0]] if blind else None, right[best.candidate] if best is not None else None,
+        report.fix is not None, any(right.values()),
+        len(report.tried), time.monotonic() - started,
     )  # fmt: skip
 
 
@@ -76,31 +76,25 @@ async def rights(item: Item, passing: list[Candidate], workshop: Workshop) -> di
 
 def show(outcomes: list[Outcome]) -> None:
     n = len(outcomes)
-    for name, fixed, right in (
-        (
-            "blind single-edit floor",
-            [o.is_floor_fixed for o in outcomes],
-            [o.is_floor_right for o in outcomes],
-        ),
-        ("debugging job", [o.is_fixed for o in outcomes], [o.is_right for o in outcomes]),
-    ):
-        low, high = wilson(sum(right), n)
-        overfit = sum(fixed) - sum(right)
-        print(
-            f"{name}: {sum(right)} of {n} right ({sum(right) / n:.1%}, 95 % {low:.1%}-{high:.1%});"
-            f" {sum(fixed)} pass the visible tests, {overfit} of them fail hidden ones"
-            f" ({overfit / max(1, sum(fixed)):.1%})"
-        )
-    sure = [o for o in outcomes if o.is_fixed and o.confidence >= SURE]
-    n_wrong = sum(not o.is_right for o in sure)
-    print(
-        f"with confidence {SURE} or more: {len(sure)} fixes, {n_wrong} of them fail hidden tests"
-        f" ({n_wrong / max(1, len(sure)):.1%})"
-    )
+    row("blind single-edit floor", [o.floor for o in outcomes])
+    row("debugging job, established fixes", [o.best if o.is_established else None for o in outcomes])
+    row("debugging job, best candidates too", [o.best for o in outcomes])
+    left = [o.best for o in outcomes if o.best is not None and not o.is_established]
+    print(f"called not established: {len(left)}, of them {sum(left)} right and {len(left) - sum(left)} wrong")
     print(
         f"a right edit was among those that pass for {sum(o.is_any_right for o in outcomes)};"
         f" trials an item: {sum(o.n_trials for o in outcomes) / n:.0f};"
         f" seconds an item: {sum(o.seconds for o in outcomes) / n:.1f} ({N_AT_ONCE} at once)"
+    )
+
+
+def row(name: str, chosen: list[bool | None]) -> None:
+    """One side: of all items how many right; of the edits shown, how many only look right."""
+    n, fixed, right = len(chosen), sum(one is not None for one in chosen), sum(map(bool, chosen))
+    low, high = wilson(right, n)
+    print(
+        f"{name}: {right} of {n} right ({right / n:.1%}, 95 % {low:.1%}-{high:.1%}); {fixed} pass the visible"
+        f" tests, {fixed - right} of them fail hidden ones ({(fixed - right) / max(1, fixed):.1%})"
     )
 
 

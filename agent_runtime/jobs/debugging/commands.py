@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PYTHON = re.compile(r"python(3(\.\d+)?)?")
+PLAIN_OPTIONS = ("-q", "-qq", "-v", "-vv", "-x", "-s")  # of pytest: they leave out no test
 
 
 def sandbox_command(command: Sequence[str]) -> tuple[str, ...]:
@@ -30,6 +31,19 @@ def worker_command(command: Sequence[str]) -> list[str] | None:
     if rest[0] == "-m" and len(rest) > 1:
         return ["python", *rest]
     return None if rest[0].startswith("-") else ["python", *rest]
+
+
+def runs_whole(command: Sequence[str], name: str) -> bool:
+    """Whether an exit code of 0 says that all of the test file `name` passes: the script itself, or all of pytest."""
+    words = worker_command(command) if command else None
+    if words is None:
+        return False
+    if words[1:3] != ["-m", "pytest"]:
+        return Path(words[1]) == Path(name)
+    options = [word for word in words[3:] if word.startswith("-")]
+    paths = [Path(word) for word in words[3:] if not word.startswith("-")]
+    is_chosen = not paths or any(path == Path(name) or path in Path(name).parents for path in paths)
+    return is_chosen and all(option in PLAIN_OPTIONS for option in options)
 
 
 def is_test(name: str) -> bool:

@@ -7,6 +7,7 @@ and tests are never edited, and no call on the way to the failure is taken out: 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from agent_runtime.jobs.debugging.commands import is_test
 from agent_runtime.jobs.debugging.expressions import variants
 from agent_runtime.jobs.debugging.localise import by_file
 from agent_runtime.jobs.debugging.source import FunctionNode, Source, end_line
@@ -22,8 +23,11 @@ def candidates(
     """All candidates, best prior first; `hints` come from the kind of the failure and go before the rest."""
     found: dict[tuple[str, str], Candidate] = {}
     for candidate in hints:
-        found.setdefault(_key(candidate, files), candidate)
+        if not is_test(candidate.file):
+            found.setdefault(_key(candidate, files), candidate)
     for file, scores in by_file(suspects).items():
+        if is_test(file):
+            continue
         for candidate in _of_file(file, files[file], scores):
             key = _key(candidate, files)
             known = found.get(key)

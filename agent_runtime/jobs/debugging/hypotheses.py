@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from agent_runtime.jobs.debugging.comparing import Ranked
 from agent_runtime.jobs.debugging.edits import candidates
 from agent_runtime.jobs.debugging.experiments import Laboratory, Trial, variant
+from agent_runtime.jobs.debugging.own_edits import judges, own_candidate
 from agent_runtime.jobs.debugging.proposer import Proposer, hypothesis
 from agent_runtime.jobs.debugging.screening import ScreenedEdit
 from agent_runtime.jobs.debugging.types import Attempt, Candidate, Suspect
 from agent_runtime.protocols import Expander
-from agent_runtime.types import Check, FinalAnswer, Node, Plan, Step
+from agent_runtime.types import FinalAnswer, Node, Plan, Step
 
 WAVE = 64
 ENOUGH = 40  # passing candidates to choose among; more would hardly change the choice
@@ -89,18 +90,24 @@ class Hypotheses:
         node = plan
         for _ in range(self.n_model_actions if self.proposer.has_model else 0):
             (node,) = await tree.expand([node])
-            self._note_own(node)
+            self._note_own(tree, node)
             if node.state != "open":
                 return
         if node is not plan:
             tree.close([node], "its share of the thinking is used up")
 
-    def _note_own(self, node: Node) -> None:
-        """An edit of the model's own that passes is a candidate like the others."""
+    def _note_own(self, tree: Expander, node: Node) -> None:
+        """An edit of the model's own that passes is a candidate like the others, unless it edits the judge."""
         if not isinstance(node.action, Step) or node.action.check is None or node.observation is None:
             return
         candidate = own_candidate(node.action.check, self.sources)
-        if candidate is not None:
+        if candidate is not None and judges(candidate, self.sources[candidate.file]):
+            tree.close(
+                [node],
+                "it edits what tells right from wrong: a test, an assert, or the program's end",
+                "dead_end",
+            )
+        elif candidate is not None:
             is_passing = node.observation.outcome == "ok"
             self.attempts.append(Attempt(candidate, is_passing, node.observation.brief, node.id))
             self._nodes[candidate] = node
@@ -180,16 +187,6 @@ def between(file: str, old: str, new: str, operator: str, prior: float) -> Candi
     return Candidate(
         file, start + 1, len(before) - end, tuple(after[start : len(after) - end]), operator, prior
     )
-
-
-def own_candidate(check: Check, sources: Mapping[str, str]) -> Candidate | None:
-    """A model's `edit` as a candidate; None where it names no file of the program."""
-    head, _, body = check.input.partition("\n")
-    file, _, lines = head.rpartition(":")
-    first, _, last = lines.partition("-")
-    if check.tool != "edit" or file not in sources or not (first.isdigit() and last.strip().isdigit()):
-        return None
-    return Candidate(file, int(first), int(last), tuple(body.split("\n")) if body else (), "model", 1.0)
 
 
 def _in_file(suspects: Sequence[Suspect], file: str) -> list[Suspect]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from agent_runtime.jobs.debugging.experiments import Call
 
 MAX_INPUTS = 48
-N_ROUNDS = 6
+N_ROUNDS = 24  # many draws repeat what is there already
 
 
 def mutated(calls: Sequence[Call], seed: int = 0) -> list[Call]:

@@ -4,7 +4,6 @@ Everything that runs, runs in the sandbox over a copy of the folder. What the pr
 nothing else: a line in it that gives orders is one more line.
 """
 
-import difflib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,8 +15,8 @@ from agent_runtime.config import RunConfig
 from agent_runtime.errors import InputError
 from agent_runtime.jobs.debugging.causes.explain import explain, explain_fix
 from agent_runtime.jobs.debugging.commands import sandbox_command, worker_command
-from agent_runtime.jobs.debugging.comparing import MAX_COMPARED, Ranked, compare
-from agent_runtime.jobs.debugging.earlier import EarlierTests
+from agent_runtime.jobs.debugging.comparing import MAX_COMPARED, Ranked, compare, not_compared
+from agent_runtime.jobs.debugging.earlier import Earlier, EarlierTests
 from agent_runtime.jobs.debugging.edits import candidates, in_source_order
 from agent_runtime.jobs.debugging.experiments import Laboratory, Trial
 from agent_runtime.jobs.debugging.hints import hints
@@ -29,6 +28,14 @@ from agent_runtime.jobs.debugging.screening import ScreenedEdit
 from agent_runtime.jobs.debugging.snapshot import Snapshot, copy_folder
 from agent_runtime.jobs.debugging.tracebacks import parse
 from agent_runtime.jobs.debugging.types import Candidate, Cause, Failure, Fix, Report, Suspect
+from agent_runtime.jobs.debugging.verdict import (
+    MIN_CONFIDENCE,
+    Passed,
+    diff_of,
+    is_established,
+    passed_fix,
+    what_is_missing,
+)
 from agent_runtime.protocols import Model, Sandbox, Tool
 from agent_runtime.runtime import Runtime, new_task_id
 from agent_runtime.types import Execution, SandboxJob, Task, Usage
@@ -50,6 +57,7 @@ class DebugRequest:
     run_seconds: float = 10.0  # of the failing command
     limits: Limits = Limits()
     n_model_actions: int = 0
+    min_confidence: float = MIN_CONFIDENCE  # a fix is established above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class _Case:
     scope: str
     files: dict[str, str] = field(init=False)
     contents: dict[str, bytes] = field(init=False)
-    n_earlier: int = 0  # tests of the folder that passed before any edit
+    earlier: Earlier = Earlier()  # the tests of the folder that passed before any edit
     judging: Usage = Usage()  # what ranking and choosing by likelihood cost
 
     def __post_init__(self) -> None:
@@ -244,12 +252,15 @@ async def _choose(
     if laboratory is not None:
         ranked = await compare(laboratory, case.sources, passing, weights, words)
     else:
-        ranked = sorted((Ranked(one, one.prior, 1) for one in passing), key=lambda one: -one.weight)
-    tests = EarlierTests(case.workshop.sandbox, case.scope, case.request.run_seconds * 3)
-    before = await tests.passing(case.contents)
-    case.n_earlier = len(before)
+        ranked = not_compared(passing, weights)
+    tests = EarlierTests(
+        case.workshop.sandbox, case.scope, case.request.run_seconds * 3, case.request.command
+    )
+    case.earlier = before = await tests.passing(case.contents)
+    if before.missing:
+        ranked = [one.unchecked(before.missing) for one in ranked]
     for index, one in enumerate(ranked):
-        if not before or before <= await tests.passing(_with(case, one.candidate)):
+        if not before.names or before.names <= (await tests.passing(_with(case, one.candidate))).names:
             return ranked[index:]
     return []
 
@@ -268,48 +279,22 @@ async def _report(
     found: Sequence[Suspect],
     execution: Execution,
 ) -> Report:
-    strategy, fix = search.strategy, None
+    strategy, request = search.strategy, case.request
+    fix, candidate, missing = None, None, ""
     if strategy.ranked:
         best = strategy.ranked[0]
-        fix = Fix(
-            best.candidate,
-            diff_of(best.candidate, case.files[best.candidate.file]),
-            _verification(case, strategy),
-            len(strategy.passing),
-            best.n_agreeing,
-            best.share,
-            tuple(one.candidate for one in strategy.ranked[1:4]),
-        )
-        cause = explain_fix(cause, best.candidate, case.files[best.candidate.file])
+        passed = Passed(strategy.ranked, len(strategy.passing), len(case.earlier.names), request.command)
+        candidate = passed_fix(passed, case.files[best.candidate.file])
+        if is_established(candidate, request.min_confidence):
+            fix, candidate = candidate, None
+            cause = explain_fix(cause, best.candidate, case.files[best.candidate.file])
+        else:
+            missing = what_is_missing(candidate, request.min_confidence)
     return Report(
-        case.request.command, cause, _evidence(failure, execution), tuple(found[:10]), fix,
+        request.command, cause, _evidence(failure, execution), tuple(found[:10]), fix,
         tuple(strategy.attempts), len(ranking.ordered), _floor(ranking, strategy), ranking.ranked_by,
-        search.usage + case.judging, search.trace, case.snapshot.left_out,
+        search.usage + case.judging, search.trace, case.snapshot.left_out, (), candidate, missing,
     )  # fmt: skip
-
-
-def diff_of(candidate: Candidate, old: str) -> str:
-    """A unified diff that `patch -p1` and `git apply` take."""
-    name = candidate.file
-    before, after = old.splitlines(keepends=True), candidate.applied(old).splitlines(keepends=True)
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-
-
-def _verification(case: _Case, strategy: Hypotheses) -> tuple[str, ...]:
-    shown = " ".join(case.request.command)
-    n, agreeing = len(strategy.passing), strategy.ranked[0].n_agreeing
-    said = [f"`{shown}` ends with exit code 0 with the fix, run alone in a clean sandbox."]
-    if case.n_earlier:
-        said.append(f"All {case.n_earlier} tests of the folder that passed before still pass.")
-    if n > 1:
-        said.append(
-            f"{n} edits pass; {agreeing} of those compared behave like this one on inputs near the ones seen"
-            f" (confidence {strategy.ranked[0].share:.2f})."
-        )
-    return tuple(said)
 
 
 def _floor(ranking: Ranking, strategy: Hypotheses) -> str:

@@ -55,7 +55,7 @@ def ochiai(trial: Trial) -> dict[tuple[str, int], float]:
 def suspects(
     failure: Failure | None, trial: Trial | None, files: Mapping[str, str], max_lines: int = 400
 ) -> list[Suspect]:
-    """The lines to look at, most suspect first; tests only where nothing else is left."""
+    """The lines to look at, most suspect first; tests only where nothing else is left (they are never edited)."""
     scores: defaultdict[tuple[str, int], float] = defaultdict(float)
     how: dict[tuple[str, int], Suspect] = {}
     for line, score in (ochiai(trial) if trial is not None else {}).items():

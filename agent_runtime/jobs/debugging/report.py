@@ -33,15 +33,19 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _fix(report: Report) -> Iterator[str]:
-    if report.fix is None:
+    best = report.fix or report.candidate
+    if best is None:
         if report.command and report.cause.kind != "no failure":
             yield "Fix"
             yield "  none was found that makes the command pass and breaks nothing"
         return
-    yield "Fix"
-    yield from (f"  {line}" for line in report.fix.diff.rstrip("\n").split("\n"))
-    yield "Verified"
-    yield from (f"  {line}" for line in report.fix.verification)
+    yield "Fix" if report.fix is not None else "Best candidate (not established as a fix)"
+    yield from (f"  {line}" for line in best.diff.rstrip("\n").split("\n"))
+    yield "Verified" if report.fix is not None else "What holds"
+    yield from (f"  {line}" for line in best.verification)
+    if report.missing:
+        yield "What is missing"
+        yield f"  {report.missing}"
 
 
 def _tried(report: Report) -> Iterator[str]:
@@ -50,7 +54,8 @@ def _tried(report: Report) -> Iterator[str]:
     n_refuted = sum(not attempt.is_passing for attempt in report.tried)
     yield "What else was tried"
     yield f"  {len(report.tried)} of {report.n_candidates} hypotheses, {n_refuted} refuted; order: {report.ranked_by}"
-    rivals = report.fix.rivals if report.fix is not None else ()
+    best = report.fix or report.candidate
+    rivals = best.rivals if best is not None else ()
     for rival in rivals[:MAX_SHOWN]:
         yield f"  passes too, less likely: {rival.file}:{rival.first} {_shown(rival.lines)}"
     for attempt in [one for one in report.tried if not one.is_passing][:MAX_SHOWN]:

@@ -113,9 +113,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A fix that the failing command and the earlier passes confirm. `n_agreeing` of `n_rivals` behave like it.
+    """An edit with which the failing command passes and what passed before still does.
 
-    `confidence` in [0, 1] is the weight behind its behaviour against that of all edits that pass.
+    `n_agreeing` of `n_rivals` behave like it. `confidence` in [0, 1] is the weight behind its behaviour against that
+    of all edits that pass, times `plausibility`: how little it looks as if it only silenced the failure, which
+    `doubts` say in words.
     """
 
     candidate: Candidate
@@ -125,11 +127,17 @@ class Fix:
     n_agreeing: int = 1
     confidence: float = 1.0
     rivals: tuple[Candidate, ...] = ()
+    plausibility: float = 1.0
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the job came to. `floor` is what blind search in source order would have taken, beside this run."""
+    """What the job came to. `floor` is what blind search in source order would have taken, beside this run.
+
+    `fix` is established: the evidence carries it. Where none is, `candidate` is the best edit that passes, and
+    `missing` says what it lacks.
+    """
 
     command: tuple[str, ...]
     cause: Cause
@@ -144,3 +152,5 @@ class Report:
     trace: str = ""
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    candidate: Fix | None = None
+    missing: str = ""

@@ -15,6 +15,8 @@ class Example:
     command: tuple[str, ...] = ()  # where it can be run without a library
     kinds_without_folder: tuple[str, ...] = ()
     data: dict[str, bytes] = field(default_factory=dict)
+    change: tuple[str, ...] = ()  # lines of the diff that a person would make
+    is_established: bool = True  # whether other inputs can tell the fix from others that pass
 
     def write(self, folder: Path) -> None:
         for name, content in {**{k: v.encode() for k, v in self.files.items()}, **self.data}.items():
@@ -47,6 +49,7 @@ ImportError: cannot import name 'RATE' from partially initialized module 'orders
         "customers.py:1",
         ("customers -> orders -> customers", "'RATE' of orders"),
         ("python", "main.py"),
+        change=("-from orders import RATE", "+    from orders import RATE"),
     ),
     Example(
         "None attribute",
@@ -88,6 +91,7 @@ AttributeError: 'NoneType' object has no attribute 'name'
         "app.py:9",
         ("find_user() never returns a value: a return is missing",),
         ("python", "app.py"),
+        change=("+    return user",),
     ),
     Example(
         "off by one",
@@ -115,6 +119,7 @@ IndexError: list index out of range
         "stats.py:4",
         ("The index `i + 1`", "one past the last index"),
         ("python", "stats.py"),
+        change=("+    for i in range(len(values) - 1):",),
     ),
     Example(
         "bad key",
@@ -147,6 +152,7 @@ assert total(ROWS) == 12
         ("'ammount'", "spelt 'amount'"),
         ("python", "report.py"),
         ("missing key",),
+        change=("+    return sum(row['amount'] for row in rows)",),
     ),
     Example(
         "type error",
@@ -174,6 +180,8 @@ TypeError: can only concatenate str (not "int") to str
         "age.py:2",
         ("needs a number and gets text", "never converted"),
         ("python", "age.py"),
+        change=("+    return name, int(age) + 1",),
+        is_established=False,
     ),
     Example(
         "recursion",
@@ -209,6 +217,7 @@ RecursionError: maximum recursion depth exceeded
         "depth.py:4",
         ("passes on the same arguments",),
         ("python", "depth.py"),
+        change=("+    return n * factorial(n - 1)",),
     ),
     Example(
         "encoding",
@@ -236,6 +245,8 @@ UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9 in position 3: invalid 
         ("0xe9", "names one that does not fit"),
         ("python", "names.py"),
         data={"names.txt": b"Ren\xe9\nZo\xeb\n"},
+        change=("+    with open(path, encoding='latin-1') as file:",),
+        is_established=False,
     ),
     Example(
         "never awaited",
@@ -275,6 +286,7 @@ sys:1: RuntimeWarning: coroutine 'load' was never awaited
         "fetch.py:10",
         ("load() is a coroutine function", "without `await`"),
         ("python", "fetch.py"),
+        change=("+    rows = await load(n)",),
     ),
     Example(
         "wrong fixture",

@@ -52,6 +52,13 @@ def test_asserts_and_tests_are_never_edited():
     assert all("assert x == 2\n" in one.applied(files["m.py"]) for one in found)
 
 
+def test_a_test_file_is_not_edited_even_where_it_is_all_there_is():
+    files = {"test_m.py": "def f(x):\n    return x - 1\n"}
+    hint = Candidate("test_m.py", 2, 2, ("    return x + 1",), "hint", 2.0)
+
+    assert candidates(files, [Suspect("test_m.py", 2, 1.0, "frame")], [hint]) == []
+
+
 def test_two_edits_become_one_that_spans_both():
     old, new = "a\nb\nc\nd\n", "a\nB\nc\nD\n"
 

@@ -9,10 +9,12 @@ import pytest
 from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
 from agent_runtime.errors import InputError
-from agent_runtime.jobs.debugging.hypotheses import Limits
+from agent_runtime.jobs.debugging.hypotheses import PLAN, Limits
 from agent_runtime.jobs.debugging.job import DebugRequest, Workshop, apply_fix, debug
+from agent_runtime.jobs.debugging.report import as_text
+from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.protocols import Sandbox
-from agent_runtime.types import Execution, SandboxJob
+from agent_runtime.types import Check, Execution, FinalAnswer, SandboxJob, Step
 from agent_runtime_sandboxes import BubblewrapSandbox
 from agent_runtime_tools.code import Edit
 from tests.jobs.debugging.programs import EXAMPLES, Example
@@ -41,6 +43,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "program"
 
 
+def text_of(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -56,11 +62,24 @@ async def test_a_real_failure_is_explained_and_the_users_files_stay(
         DebugRequest(example.command, folder, limits=replace(LIMITS, n_hypotheses=64)), workshop
     )
 
-    assert report.cause.kind == example.kind or report.fix is not None
-    assert all(
-        any(words in text for text in (report.cause.text, *report.evidence)) for words in example.words
-    ) or (report.fix is not None)
+    said = (report.cause.text, *report.evidence)
+    assert report.cause.kind == example.kind
+    assert all(any(words in text for text in said) for words in example.words)
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("example", RUNNABLE, ids=lambda example: example.name)
+async def test_the_edit_that_is_found_is_the_one_that_a_person_would_make(
+    example: Example, workshop: Workshop, folder: Path
+):
+    example.write(folder)
+
+    report = await debug(DebugRequest(example.command, folder, limits=LIMITS), workshop)
+
+    best = report.fix or report.candidate
+    assert best is not None
+    assert {line for line in best.diff.splitlines() if line[0] in "+-"} >= set(example.change)
+    assert (report.fix is not None) == example.is_established
 
 
 async def test_a_fix_is_confirmed_by_a_run_of_its_own_and_can_be_written(workshop: Workshop, folder: Path):
@@ -122,6 +141,67 @@ async def test_a_log_that_gives_orders_changes_nothing(workshop: Workshop, folde
 
     assert found[0] == found[1]
     assert found[0] is not None
+
+
+async def test_of_two_fixes_that_differ_on_other_inputs_none_is_established(workshop: Workshop, folder: Path):
+    (folder / "main.py").write_text("def f(s):\n    return s + 1\n\n\nassert f('41') == 42\n")
+
+    report = await debug(DebugRequest(("python", "main.py"), folder, limits=LIMITS), workshop)
+
+    assert report.fix is None
+    assert report.candidate is not None
+    assert report.candidate.confidence <= 0.5
+    assert "a further test would tell" in report.missing
+    assert "Best candidate (not established as a fix)" in as_text(report)
+    assert "\nFix\n" not in as_text(report)
+
+
+async def test_a_fix_of_a_command_that_cannot_be_tried_on_other_inputs_is_a_candidate(
+    workshop: Workshop, folder: Path
+):
+    (folder / "main.py").write_text("def f(xs):\n    return xs[len(xs)]\n\n\nassert f([1, 2]) == 2\n")
+    (folder / "run.sh").write_text("python3 main.py\n")
+
+    report = await debug(DebugRequest(("sh", "run.sh"), folder, limits=LIMITS), workshop)
+    asked = replace(LIMITS, n_hypotheses=64)
+    lenient = await debug(
+        DebugRequest(("sh", "run.sh"), folder, limits=asked, min_confidence=0.0),
+        replace(workshop, config=RunConfig.load({"trace": folder.parent / "lenient.jsonl"})),
+    )
+
+    assert report.fix is None
+    assert report.missing.startswith("not tried on mutated inputs; ")
+    assert lenient.fix is not None
+    assert any("not tried on mutated inputs" in line for line in lenient.fix.verification)
+
+
+async def test_tests_that_do_not_end_are_no_tests_that_pass(workshop: Workshop, folder: Path):
+    (folder / "main.py").write_text("def f(x):\n    return x - 1\n\n\nassert f(2) == 3\nassert f(5) == 6\n")
+    (folder / "test_slow.py").write_text("import time\n\ntime.sleep(60)\n")
+
+    report = await debug(
+        DebugRequest(("python", "main.py"), folder, run_seconds=0.7, limits=LIMITS), workshop
+    )
+
+    assert report.fix is None
+    assert report.candidate is not None
+    assert "did not end within 2.1 s, so what passed before may not pass now" in report.missing
+
+
+async def test_a_model_that_takes_the_check_away_has_fixed_nothing(workshop: Workshop, folder: Path):
+    (folder / "main.py").write_text("def f(x):\n    return x\n\n\nassert f(2) == 'nothing gives this'\n")
+    script = branches(
+        [PLAN, Step("Away with it.", Check("edit", "main.py:5-5\npass")), FinalAnswer("main.py:5-5")]
+    )
+
+    report = await debug(
+        DebugRequest(("python", "main.py"), folder, limits=LIMITS, n_model_actions=3),
+        replace(workshop, model=ScriptedModel(script)),
+    )
+
+    assert (report.fix, report.candidate) == (None, None)
+    assert all(attempt.candidate.operator != "model" for attempt in report.tried)
+    assert "it edits what tells right from wrong" in text_of(report.trace)
 
 
 HARM = {

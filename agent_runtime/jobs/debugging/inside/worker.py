@@ -10,13 +10,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import itertools
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -25,6 +28,8 @@ PLAN = ".agent-runtime/plan.json"
 MAX_EVENTS = 400  # asserts and tests that are told apart
 MAX_CALLS = 40
 MAX_REPR = 2000
+MAX_ITEMS = 1000  # of a generator
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
 
 
 def main() -> None:
@@ -55,7 +60,7 @@ def in_fork(plan: dict[str, Any], index: int, files: dict[str, str]) -> dict[str
         signal.setitimer(signal.ITIMER_PROF, plan["cpu_seconds"])
         report = one(plan, folder, files)
         with contextlib.suppress(OSError):
-            os.write(write_end, json.dumps(report).encode()[: 1 << 20])
+            os.write(write_end, json.dumps(report).encode()[: 1 << 20] + b"\n")
         os._exit(0)
     os.close(write_end)
     data = read_until(read_end, time.monotonic() + plan["wall_seconds"])
@@ -73,7 +78,10 @@ def in_fork(plan: dict[str, Any], index: int, files: dict[str, str]) -> dict[str
 
 
 def read_until(fd: int, deadline: float) -> bytes:
-    """What comes through a pipe until its end, a limit of size, or the deadline."""
+    """What comes through a pipe until a line's end, a limit of size, or the deadline.
+
+    The pipe's own end may never come: what the program has forked holds it open.
+    """
     import select
 
     data = bytearray()
@@ -84,6 +92,8 @@ def read_until(fd: int, deadline: float) -> bytes:
         if not piece:
             break
         data += piece
+        if piece.endswith(b"\n"):
+            break
     os.close(fd)
     return bytes(data)
 
@@ -195,7 +205,7 @@ class Recorder:
         name = self.relative(frame.f_code.co_filename)
         if not name:
             return None
-        if event == "line" or event == "call":
+        if (event == "line" or event == "call") and frame.f_lineno:  # a module is called at line 0
             self.lines.add((name, frame.f_lineno))
         return self.trace
 
@@ -220,10 +230,11 @@ class Recorder:
                     self.calls.append((name, frame.f_code.co_name, text))
 
     def relative(self, path: str) -> str:
-        """A file's name in the folder; empty for what lies elsewhere."""
+        """A file's name in the folder; empty for what lies elsewhere or in no file."""
         if path not in self.names:
             real = os.path.realpath(path)
-            self.names[path] = real[len(self.folder) :] if real.startswith(self.folder) else ""
+            is_own = real.startswith(self.folder) and not path.startswith("<")  # <frozen codecs> is no file
+            self.names[path] = real[len(self.folder) :] if is_own else ""
         return self.names[path]
 
     # --- what came of it
@@ -247,8 +258,8 @@ class Recorder:
             signal.signal(signal.SIGALRM, give_up)
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             arguments = copy.deepcopy(ast.literal_eval(text))
-            result = found(*arguments)
-            return repr((result, arguments))[:MAX_REPR]
+            result = settled(found(*arguments))
+            return ADDRESS.sub("", repr((result, arguments)))[:MAX_REPR]
         except BaseException as error:
             return f"!{type(error).__name__}"
         finally:
@@ -261,6 +272,18 @@ class Recorder:
             if file and self.relative(file) == name and hasattr(module, function):
                 return getattr(module, function)
         return self.namespace[function]
+
+
+def settled(result: Any) -> Any:  # noqa: ANN401
+    """What a coroutine comes to and what a generator yields: the objects themselves tell nothing."""
+    if hasattr(result, "__await__"):
+        import asyncio  # noqa: TID251  (the standard library is all that there is inside)
+
+        async def awaited() -> Any:  # noqa: ANN401
+            return await result
+
+        return asyncio.run(awaited())
+    return list(itertools.islice(result, MAX_ITEMS)) if isinstance(result, Iterator) else result
 
 
 def give_up(*_: object) -> None:
