@@ -8,16 +8,31 @@ free; whether the query is right SQL is for the database to say.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from agent_runtime.sql_grammar import sql_grammar
-from agent_runtime.types import Backtrack, FinalAnswer, Node, Plan, Prompt, TableSchema
+from agent_runtime.types import Backtrack, FinalAnswer, Node, Plan, Prompt, TableFunction, TableSchema
 
-# The longest fields of the trained traces have half of these; a limit ends a ramble, not a thought.
-FIELD_TOKENS = {"plan": 160, "step": 96, "backtrack": 64, "answer": 160, "calc": 96}
+# The longest fields of the trained traces have half of these; a limit ends a ramble, not a thought. A query or a
+# program that reaches its own is cut there and closed: its tool then says what is wrong with it.
+FIELD_TOKENS = {
+    "plan": 160,
+    "step": 96,
+    "backtrack": 64,
+    "answer": 160,
+    "calc": 96,
+    "sql": 400,
+    "python": 1024,
+    "edit": 1024,
+}
+TOOL_TOKENS = 512  # what is written to a tool that the caller brought
 THINK_TOKENS = 512
 
+Database = tuple[tuple[TableSchema, ...], tuple[TableFunction, ...]]
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NO_TAG = "/[^<]+/"  # text that is followed by a tag at the first `<`
 
 
 def next_roles(path: Sequence[Node]) -> tuple[str, ...]:
@@ -37,15 +52,19 @@ def next_roles(path: Sequence[Node]) -> tuple[str, ...]:
 
 
 def role_token_grammar(prompt: Prompt, path: Sequence[Node], role_ids: Mapping[str, int]) -> str:
-    """The grammar of one action in role tokens, which are written `<[id]>`."""
+    """The grammar of one action in role tokens, which are written `<[id]>`.
+
+    Weights with role tokens know tables, so what functions return stays out of the words that they choose from.
+    """
     marks = {role: f"<[{token}]>" for role, token in role_ids.items()}
     tools = tuple(tool for tool in _tools(prompt) if tool in marks)
-    return _role_token_grammar(next_roles(path), tools, tuple(marks.items()), prompt.tables)
+    functions = tuple(replace(function, columns=()) for function in prompt.functions)
+    return _role_token_grammar(next_roles(path), tools, tuple(marks.items()), (prompt.tables, functions))
 
 
 def tagged_grammar(prompt: Prompt, path: Sequence[Node]) -> str:
     """The grammar of one action in tagged text, thinking before it allowed."""
-    return _tagged_grammar(next_roles(path), _tools(prompt), prompt.tables)
+    return _tagged_grammar(next_roles(path), _tools(prompt), (prompt.tables, prompt.functions))
 
 
 def _tools(prompt: Prompt) -> tuple[str, ...]:
@@ -59,7 +78,7 @@ def _role_token_grammar(
     roles: tuple[str, ...],
     tools: tuple[str, ...],
     marks: tuple[tuple[str, str], ...],
-    tables: tuple[TableSchema, ...],
+    database: Database,
 ) -> str:
     mark = dict(marks)
     end = mark["end"]
@@ -70,22 +89,30 @@ def _role_token_grammar(
     if "step" in roles:
         checks = "".join(f" | {mark[tool]} {tool}_text {end}" for tool in tools)
         rules += [f"step: {mark['step']} step_text ({end}{checks})", _text("step")]
-        rules += [sql_grammar(tables) if tool == "sql" else _text(tool) for tool in tools]
+        rules += [_query(database) if tool == "sql" else _text(tool) for tool in tools]
     return "\n".join(rules)
 
 
 def _text(role: str) -> str:
     """Free text of at least one character: special tokens, which end it, are no characters."""
-    limit = f"[max_tokens={FIELD_TOKENS[role]}]" if role in FIELD_TOKENS else ""
-    return f"{role}_text{limit}: /(.|\\n)+/"
+    return _limited(role, r"/(.|\n)+/")
+
+
+def _query(database: Database) -> str:
+    return _limited("sql", f"%lark {{\nstart: sql_text\n{sql_grammar(*database)}\n}}")
+
+
+def _limited(role: str, body: str) -> str:
+    """The rule of a field: one terminal, or a `%lark` grammar of its own, for only these can have a limit."""
+    return f"{role}_text[max_tokens={FIELD_TOKENS.get(role, TOOL_TOKENS)}]: {body}"
 
 
 @lru_cache(maxsize=256)
-def _tagged_grammar(roles: tuple[str, ...], tools: tuple[str, ...], tables: tuple[TableSchema, ...]) -> str:
+def _tagged_grammar(roles: tuple[str, ...], tools: tuple[str, ...], database: Database) -> str:
     rules = [
         f"start: WS? think? ({' | '.join(roles)})",
         'think: "<think>" think_text? "</think>" WS?',
-        _limited_text("think", THINK_TOKENS),
+        f"think_text[max_tokens={THINK_TOKENS}]: {_NO_TAG}",
         r"WS: /[ \n]{1,4}/",
     ]
     for role in roles:
@@ -93,17 +120,9 @@ def _tagged_grammar(roles: tuple[str, ...], tools: tuple[str, ...], tables: tupl
             rules += [f'{role}: "<{role}>" {role}_text "</{role}>"', _tagged_text(role)]
     if "step" in roles:
         checks = "".join(f' | "<{tool}>" {tool}_text "</{tool}>" WS? "</step>"' for tool in tools)
-        rules += [
-            f'step: "<step>" step_text ("</step>"{checks})',
-            _limited_text("step", FIELD_TOKENS["step"]),
-        ]
-        rules += [sql_grammar(tables) if tool == "sql" else _tagged_text(tool) for tool in tools]
+        rules += [f'step: "<step>" step_text ("</step>"{checks})', _limited("step", _NO_TAG)]
+        rules += [_query(database) if tool == "sql" else _tagged_text(tool) for tool in tools]
     return "\n".join(rules)
-
-
-def _limited_text(role: str, n_tokens: int) -> str:
-    """Text with a hard limit, at which its tag is closed; so that the limit holds it has no `<`."""
-    return f"{role}_text[max_tokens={n_tokens}]: /[^<]+/"
 
 
 def _tagged_text(role: str) -> str:
@@ -112,15 +131,8 @@ def _tagged_text(role: str) -> str:
     The lexer looks one byte ahead, so every `<` opens a piece of its own, which goes on to where it is no
     longer the closing tag. (`stop=` would need tokens to be taken back.)
     """
-    limit = f"[max_tokens={FIELD_TOKENS[role]}]" if role in FIELD_TOKENS else ""
     other = "[^><]"
     for char in reversed(role):
         other = rf"([^{char}<]|{char}{other})"
     other = rf"<+([^\/<]|\/{other})"
-    return "\n".join(
-        [
-            f"{role}_text: ({role}_piece | {role.upper()}_OTHER_TAG)+",
-            f"{role}_piece{limit}: /[^<]+/",
-            f"{role.upper()}_OTHER_TAG: /{other}/",
-        ]
-    )
+    return _limited(role, f"%lark {{\nstart: (PIECE | OTHER_TAG)+\nPIECE: /[^<]+/\nOTHER_TAG: /{other}/\n}}")

@@ -15,6 +15,7 @@ from agent_runtime.types import (
     Request,
     Sampling,
     SandboxJob,
+    TableFunction,
     TableSchema,
     Task,
     Usage,
@@ -82,10 +83,11 @@ class Tool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool adds to the prompt of a task: text for the model, tables for the grammar."""
+    """What a tool adds to the prompt of a task: text for the model, tables and functions for the grammar."""
 
     text: str = ""
     tables: tuple[TableSchema, ...] = ()
+    functions: tuple[TableFunction, ...] = ()
 
 
 @runtime_checkable

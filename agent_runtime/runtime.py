@@ -278,6 +278,7 @@ class Runtime:
                 "\n".join(context.text for context in contexts if context.text),
                 tuple(ToolSpec(tool.name, tool.description) for tool in tools),
                 tuple(table for context in contexts for table in context.tables),
+                tuple(function for context in contexts for function in context.functions),
             )
         finally:
             with anyio.CancelScope(shield=True):

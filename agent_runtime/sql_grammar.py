@@ -4,12 +4,15 @@ Lexical on purpose: words, operators, closed strings and balanced parentheses in
 keyword, a type where one belongs, a function before its parenthesis, a loaded table or column, or an alias from
 a stock that a query may introduce (`total`, `n_transfers`, `t1`, ...). A name in quotes is a loaded one or such
 an alias. Semicolons and comments cannot be written. Order of clauses and types of values are the database's.
+
+Table functions follow FROM, JOIN or LATERAL, and the names of their parameters stand nowhere but in their own
+parentheses. So where the database has them, a query over the tables themselves has no word more to go wrong with.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
-from agent_runtime.types import TableSchema
+from agent_runtime.types import TableFunction, TableSchema
 
 KEYWORDS = """
     select distinct all from where group by having order asc desc nulls first last limit offset as on using
@@ -61,23 +64,27 @@ AFFIXES = (
 )
 
 TYPED = "date time timestamp timestamptz"  # DATE '2024-03-01'
+BEFORE_FUNCTION = "from join lateral"
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Words and punctuation (operators, closed groups) in any order, but two words never touch. Each terminal
 # takes the spaces before it along: a token as ` SELECT` then stays within one terminal, which makes its mask
 # five times cheaper. Left recursion keeps the parser linear.
 _RULES = r"""
-{name}: sql_words | sql_punctuated
-sql_words: sql_punctuated? sql_word | sql_words sql_next_word
-sql_punctuated: {name}? (SQL_OPERATOR | SQL_OPEN sql_inside)
-    | sql_punctuated? (SQL_CALL | SQL_EXTRACT SQL_UNIT) sql_inside
-    | sql_words (SQL_NEXT_CALL | SQL_NEXT_EXTRACT SQL_UNIT) sql_inside
-sql_inside: {name}? SQL_CLOSE
-sql_word: SQL_WORD | SQL_TYPED SQL_STRING | SQL_INTERVAL sql_span | SQL_COLONS SQL_TYPE
-sql_next_word: SQL_NEXT_WORD | SQL_NEXT_TYPED SQL_STRING | SQL_NEXT_INTERVAL sql_span | SQL_AS SQL_TYPE
+{of}_text: {of}_words | {of}_punctuated
+{of}_words: {of}_punctuated? {of}_word | {of}_words {of}_next_word
+{of}_punctuated: {of}_text? (SQL_OPERATOR | SQL_OPEN {of}_inside)
+    | {of}_punctuated? (SQL_CALL | SQL_EXTRACT SQL_UNIT) {of}_inside
+    | {of}_words (SQL_NEXT_CALL | SQL_NEXT_EXTRACT SQL_UNIT) {of}_inside{calls}
+{of}_inside: {of}_text? SQL_CLOSE
+{of}_word: {WORD}_WORD | SQL_TYPED SQL_STRING | SQL_INTERVAL sql_span | SQL_COLONS SQL_TYPE
+{of}_next_word: {WORD}_NEXT_WORD | SQL_NEXT_TYPED SQL_STRING | SQL_NEXT_INTERVAL sql_span | SQL_AS SQL_TYPE
     | SQL_COLONS SQL_TYPE
-sql_span: SQL_STRING | (SQL_STRING | SQL_NUMBER) SQL_UNIT
 """
+_SPAN = "sql_span: SQL_STRING | (SQL_STRING | SQL_NUMBER) SQL_UNIT"
+_CALLS = r"""
+    | ({of}_punctuated? SQL_FROM | {of}_words SQL_NEXT_FROM) SQL_FUNCTION {of}_arguments
+{of}_arguments: {of}_text? (SQL_PARAMETER {of}_text)* SQL_CLOSE"""
 _SPACE = r"[ \t\n]{0,8}"
 _SOME_SPACE = r"[ \t\n]{1,8}"
 _NUMBER = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
@@ -85,26 +92,48 @@ _STRING = "'([^']|'')*'"
 _OPERATOR = r"<>|<=|>=|!=|==|\|\||->>|->|!~~|~~|\/\/|\*\*|[-+*\/%<>=,.&~^\[\]:]"
 
 
-def sql_grammar(tables: Sequence[TableSchema], name: str = "sql_text") -> str:
-    """The rule `name`: one query over `tables`."""
-    names = sorted(
-        {part for table in tables for part in (table.name, *(column for column, _ in table.columns))}
-    )
-    plain = _any(part for part in names if _PLAIN.fullmatch(part))
-    quoted = _any(part.replace('"', '""') for part in names)
-    affixes, aliases = _any(AFFIXES.split()), _any(ALIASES.split())
-    keywords, units = _any(KEYWORDS.split()), _any(UNITS.split())
+def sql_grammar(tables: Sequence[TableSchema], functions: Sequence[TableFunction] = ()) -> str:
+    """The rule `sql_text`: one query over `tables`, which may call `functions`.
+
+    What a function returns can be named in a query over functions alone: in one that reads a loaded table, only the
+    columns that are loaded can.
+    """
+    names = {part for table in tables for part in (table.name, *(column for column, _ in table.columns))}
+    results = {column for function in functions for column in function.columns}
+    terminals = _terminals() | _words("SQL", names)
+    if functions:
+        terminals |= _calls(functions)
+    if results:
+        terminals |= _words("DERIVED", results)
+        rules = ["sql_text: query_text | derived_text"]
+        rules += [_rules("query", "SQL", _CALLS), _rules("derived", "DERIVED", _CALLS)]
+    else:
+        rules = [_rules("sql", "SQL", _CALLS if functions else "")]
+    return "\n".join([*rules, _SPAN, *(f"{name}: /{pattern}/" for name, pattern in terminals.items())])
+
+
+def _rules(of: str, word: str, calls: str) -> str:
+    return _RULES.format(of=of, WORD=word, calls=calls.format(of=of)).strip()
+
+
+def _words(kind: str, names: Iterable[str]) -> dict[str, str]:
+    """The terminals of a word that may be one of `names`, at the start and after another word."""
+    names = sorted(names)
+    plain = _any(name for name in names if _PLAIN.fullmatch(name))
+    quoted = _any(name.replace('"', '""') for name in names)
+    affixes, aliases, keywords = (_any(words.split()) for words in (AFFIXES, ALIASES, KEYWORDS))
     spelled = f"{keywords}|{plain}|{aliases}|({affixes})_({plain})|({plain})_({affixes})"
-    words = {
-        "WORD": f'((?i:{spelled})|"({quoted})"|{_NUMBER}|{_STRING})',
-        "CALL": rf"(?i:{_any(FUNCTIONS.split())})\(",
-        "EXTRACT": r"(?i:extract)\(",
-        "TYPED": f"(?i:{_any(TYPED.split())})",
-        "INTERVAL": "(?i:interval)",
-    }
-    terminals = {
-        **{f"SQL_{kind}": _SPACE + pattern for kind, pattern in words.items()},
-        **{f"SQL_NEXT_{kind}": _SOME_SPACE + pattern for kind, pattern in words.items()},
+    return _spaced(f"{kind}_", "WORD", f'((?i:{spelled})|"({quoted})"|{_NUMBER}|{_STRING})')
+
+
+def _terminals() -> dict[str, str]:
+    """The terminals that are the same for all tables."""
+    units = _any(UNITS.split())
+    return {
+        **_spaced("SQL_", "CALL", rf"(?i:{_any(FUNCTIONS.split())})\("),
+        **_spaced("SQL_", "EXTRACT", r"(?i:extract)\("),
+        **_spaced("SQL_", "TYPED", f"(?i:{_any(TYPED.split())})"),
+        **_spaced("SQL_", "INTERVAL", "(?i:interval)"),
         "SQL_AS": f"{_SOME_SPACE}(?i:as)",
         "SQL_TYPE": f"{_SPACE}(?i:{_any(TYPES.split())})",
         "SQL_UNIT": f"{_SPACE}(?i:({units})s?)",
@@ -115,8 +144,22 @@ def sql_grammar(tables: Sequence[TableSchema], name: str = "sql_text") -> str:
         "SQL_OPEN": rf"{_SPACE}\(",
         "SQL_CLOSE": rf"{_SPACE}\)",
     }
-    lines = [f"{terminal}: /{pattern}/" for terminal, pattern in terminals.items()]
-    return "\n".join([_RULES.format(name=name).strip(), *lines])
+
+
+def _calls(functions: Sequence[TableFunction]) -> dict[str, str]:
+    """The terminals of a call: what it follows, its name with the parenthesis, `parameter :=`."""
+    called = _any(function.name for function in functions)
+    parameters = _any(parameter for function in functions for parameter in function.parameters)
+    return {
+        **_spaced("SQL_", "FROM", f"(?i:{_any(BEFORE_FUNCTION.split())})"),
+        "SQL_FUNCTION": rf"{_SOME_SPACE}(?i:{called})\(",
+        "SQL_PARAMETER": f"{_SPACE}(?i:{parameters}){_SPACE}:=",
+    }
+
+
+def _spaced(prefix: str, kind: str, pattern: str) -> dict[str, str]:
+    """A terminal as it may begin a query or follow punctuation, and as it follows a word."""
+    return {f"{prefix}{kind}": _SPACE + pattern, f"{prefix}NEXT_{kind}": _SOME_SPACE + pattern}
 
 
 def _any(words: Iterable[str]) -> str:

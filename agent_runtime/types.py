@@ -32,6 +32,15 @@ class TableSchema:
     n_rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class TableFunction:
+    """A function of the database that returns rows: parameters that are given by name, columns that come back."""
+
+    name: str
+    parameters: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
 # --- actions
 
 
@@ -276,6 +285,7 @@ class Prompt:
     context: str = ""
     tools: tuple[ToolSpec, ...] = ()
     tables: tuple[TableSchema, ...] = ()
+    functions: tuple[TableFunction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

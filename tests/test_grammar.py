@@ -7,7 +7,15 @@ from pathlib import Path
 import llguidance
 import pytest
 
-from agent_runtime.grammar import next_roles, role_token_grammar, tagged_grammar
+from agent_runtime.grammar import (
+    FIELD_TOKENS,
+    THINK_TOKENS,
+    TOOL_TOKENS,
+    next_roles,
+    role_token_grammar,
+    tagged_grammar,
+)
+from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
 from agent_runtime.parsing import BUILT_IN_TOOLS
 from agent_runtime.prompt import ROLES
 from agent_runtime.sql_grammar import sql_grammar
@@ -18,9 +26,12 @@ from agent_runtime.types import (
     Plan,
     Prompt,
     Step,
+    TableFunction,
     TableSchema,
+    Task,
     ToolSpec,
 )
+from agent_runtime_tools.database import Database
 
 WIRES = TableSchema(
     "wire_log",
@@ -95,8 +106,8 @@ def takes(tokens: llguidance.LLTokenizer, grammar: str, text: str) -> bool:
     return accepted(tokens, grammar, ids) == len(ids) + 1
 
 
-def sql(*tables: TableSchema) -> str:
-    return f"start: sql_text\n{sql_grammar(tables)}"
+def sql(*tables: TableSchema, functions: Sequence[TableFunction] = ()) -> str:
+    return f"start: sql_text\n{sql_grammar(tables, functions)}"
 
 
 # --- order
@@ -174,10 +185,82 @@ def test_without_tables_there_is_nothing_to_query(tokens):
     assert not takes(tokens, role_grammar([PLAN]), "<step>Ask.<sql>SELECT 1<end>")
 
 
-def test_a_field_ends_at_its_token_limit(tokens):
-    ids = ids_of("<answer>" + "x" * 1000)
+# What the limit of a field can be off by: llguidance sees it where a lexeme ends, and counts from where one begins.
+SLACK = 2
+FIELDS = {
+    "plan": "1. x < y\n",
+    "step": "x is y ",
+    "backtrack": "no < rows ",
+    "answer": "7 < 8 <b> ",
+    "calc": "1 < 2 + ",
+    "sql": "SELECT eur < 'x' FROM wire_log WHERE ",
+    "python": "print('<b>' < 2)\n",
+    "edit": "a.py: x < y\n",
+    "stock": "bolt < nut\n",
+}
+OWN_TOOLS = (*BUILT_IN_TOOLS, "stock")
 
-    assert accepted(tokens, role_grammar([PLAN]), ids) == 161
+
+def limit(field: str) -> int:
+    return FIELD_TOKENS.get(field, TOOL_TOKENS)
+
+
+def own_roles() -> dict[str, int]:
+    """A role token for the caller's own tool as well; an unused byte stands for it."""
+    return {role[1:-1]: token for role, token in SPECIAL.items()} | {"stock": 1}
+
+
+def n_until_closed(tokens: llguidance.LLTokenizer, grammar: str, ids: Sequence[int], closing: int) -> int:
+    """How many more tokens can follow `ids` before nothing but `closing` may."""
+    matcher = llguidance.LLMatcher(tokens, llguidance.LLMatcher.grammar_from_lark(grammar), log_level=0)
+    assert all(_consume(matcher, token) for token in ids)
+    for n_more in range(SLACK + 1):
+        mask = matcher.compute_bitmask()
+        allowed = [token for token in range(8 * len(mask)) if mask[token // 8] >> token % 8 & 1]
+        if allowed == [closing]:
+            return n_more
+        assert matcher.consume_token(next(token for token in allowed if token != closing))
+    raise AssertionError(f"still open after {SLACK} more tokens")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_in_role_tokens_ends_at_its_token_limit(tokens, field: str):
+    prompt = Prompt("q", tools=tuple(ToolSpec(tool, "") for tool in OWN_TOOLS), tables=(WIRES,))
+    grammar = role_token_grammar(prompt, [PLAN, STEP], own_roles())
+    start = [*ids_of("<step>Ask."), own_roles()[field]] if field in OWN_TOOLS else ids_of(f"<{field}>")
+
+    ids = start + list((FIELDS[field] * 500).encode())
+    n_taken = accepted(tokens, grammar, ids)
+
+    assert abs(n_taken - len(start) - limit(field)) <= SLACK
+    if field != "step":  # after which a check may come as well
+        assert n_until_closed(tokens, grammar, ids[:n_taken], SPECIAL["<end>"]) <= SLACK
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "think"])
+def test_a_field_in_tagged_text_ends_at_its_token_limit(tokens, field: str):
+    prompt = Prompt("q", tools=tuple(ToolSpec(tool, "") for tool in OWN_TOOLS), tables=(WIRES,))
+    grammar = tagged_grammar(prompt, [PLAN, STEP])
+    opening = f"<step>Ask.<{field}>" if field in OWN_TOOLS else f"<{field}>"
+
+    ids = list((opening + (FIELDS | {"think": "hm "})[field] * 500).encode())
+    n_taken = accepted(tokens, grammar, ids)
+
+    expected = THINK_TOKENS if field == "think" else limit(field)
+    n_tag = len(f"<{field}>")  # llguidance counts an opening tag in, here a token a byte
+    assert expected - n_tag - SLACK <= n_taken - len(opening) <= expected + SLACK
+    if ids[n_taken - 1] != ord("<"):  # else the closing tag has begun
+        assert n_until_closed(tokens, grammar, ids[:n_taken], ord("<")) <= SLACK
+
+
+@pytest.mark.parametrize("field", ["answer", "python", "sql"])
+def test_a_field_below_its_limit_goes_on(tokens, field: str):
+    prompt = Prompt("q", tools=TOOLS, tables=(WIRES,))
+    opening = "<answer>" if field == "answer" else f"<step>Ask.<{field}>"
+    body = {"answer": "x < ", "python": "x < ", "sql": "eur < "}[field]
+    text = opening + body * ((limit(field) - 20) // len(body))
+
+    assert accepted(tokens, tagged_grammar(prompt, [PLAN]), list(text.encode())) == len(text)
 
 
 # --- tagged text
@@ -272,6 +355,123 @@ def test_odd_names_can_be_written_in_quotes(tokens, name: str):
     ids = list(f"SELECT {name} FROM odd".encode())
 
     assert accepted(tokens, sql(ODD), ids) == len(ids) + 1
+
+
+# --- functions
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "transfers.csv"
+PAYMENTS = TableSchema(
+    "transfers",
+    (("date", "DATE"), ("from_company", "VARCHAR"), ("to_company", "VARCHAR"), ("amount", "DOUBLE")),
+    366,
+)
+BOTH_WAYS = TableFunction("flow_both", ("since",), ("account", "sent_on"))
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def flows() -> tuple[TableFunction, ...]:
+    """The functions that the database has for the example's transfers."""
+    database = Database(flow_macros)
+    context = await database.prepare(Task("flows", "", tables=(EXAMPLE,)))
+    await database.aclose()
+    return context.functions
+
+
+def guided_calls() -> Iterator[tuple[str, str]]:
+    """Every call of the guide with arguments in the places of its parameters, and the columns it names."""
+    for line in GUIDE.splitlines()[:-2]:
+        call, columns, *_ = line.split(": ")
+        for parameter, value in (
+            ("[names]", "['Acme', 'Bolt''s']"),
+            ("(name)", "('Acme')"),
+            ("(a, b)", "('A', 'B')"),
+        ):
+            call = call.replace(parameter, value)
+        yield call, columns
+
+
+@pytest.mark.parametrize(("call", "columns"), list(guided_calls()))
+async def test_every_call_of_the_guide_can_be_written(tokens, flows, call: str, columns: str):
+    several = "max_hops := 3" if "max_hops" in _of(flows, call).parameters else "until := DATE '2024-06-30'"
+    windows = [call, call.replace(")", ", since := '2024-01-01')").replace("(, ", "(")]
+    windows.append(windows[1].replace(")", f", {several})"))
+    tails = ["", " ORDER BY 1 LIMIT 3", " AS f JOIN transfers ON to_company = 'Acme'"]
+    queries = [
+        f"{head} {window}{tail}" for head in ("SELECT * FROM", "FROM") for window in windows for tail in tails
+    ]
+    if call.startswith("flow_named"):  # has no window
+        queries = [f"SELECT * FROM {call}"]
+
+    for query in queries:
+        for grammar in _both_dialects(flows):
+            assert _can_ask(tokens, grammar, query), query
+
+
+@pytest.mark.parametrize(("call", "columns"), list(guided_calls()))
+async def test_what_a_function_returns_can_be_named_where_it_is_called(
+    tokens, flows, call: str, columns: str
+):
+    query = f"SELECT {columns} FROM {call} WHERE {columns.split(', ')[-1]} IS NOT NULL"
+
+    assert takes(tokens, sql(PAYMENTS, functions=flows), query)
+
+
+def _of(flows: Sequence[TableFunction], call: str) -> TableFunction:
+    return next(function for function in flows if function.name == call.partition("(")[0])
+
+
+def _both_dialects(functions: tuple[TableFunction, ...]) -> list[tuple[str, str]]:
+    """Grammars of a step, each with how a query is written in it."""
+    prompt = Prompt("q", tools=TOOLS, tables=(PAYMENTS,), functions=functions)
+    roles = {name[1:-1]: token for name, token in SPECIAL.items()}
+    return [
+        (role_token_grammar(prompt, [PLAN], roles), "<step>Ask.<sql>{}<end>"),
+        (tagged_grammar(prompt, [PLAN]), "<step>Ask.<sql>{}</sql></step>"),
+    ]
+
+
+def _can_ask(tokens, grammar: tuple[str, str], query: str) -> bool:
+    lark, form = grammar
+    text = form.format(query)
+    ids = ids_of(text) if form.endswith("<end>") else list(text.encode())
+    return accepted(tokens, lark, ids) == len(ids) + 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM flow_everything('Acme')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM flow_both('Acme', max_hops := 2)",
+        "SELECT flow_both('Acme')",
+        "SELECT since FROM transfers",
+        "SELECT account FROM transfers",
+        "SELECT from_company, sent_on FROM transfers",
+        "SELECT sent_on FROM flow_both('Acme') JOIN transfers ON TRUE",
+        "SELECT * FROM transfers WHERE account = 'Acme'",
+        "SELECT order_party FROM flow_both('Acme')",
+    ],
+)
+def test_with_functions_too_no_name_can_be_invented(tokens, query: str):
+    assert not takes(tokens, sql(PAYMENTS, functions=[BOTH_WAYS]), query)
+
+
+def test_trained_weights_choose_from_loaded_columns_alone(tokens):
+    roles, tagged = _both_dialects((BOTH_WAYS,))
+
+    assert _can_ask(tokens, tagged, "SELECT account FROM flow_both('Acme')")
+    assert not _can_ask(tokens, roles, "SELECT account FROM flow_both('Acme')")
+    assert _can_ask(tokens, roles, "SELECT * FROM flow_both('Acme', since := 3)")
+
+
+def test_without_functions_the_grammar_is_that_of_the_tables():
+    assert sql_grammar([WIRES], ()) == sql_grammar([WIRES])
+    assert "SQL_FUNCTION" not in sql_grammar([WIRES])
 
 
 def test_two_hundred_columns_make_a_grammar(tokens):

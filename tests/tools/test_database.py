@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from agent_runtime.concurrency import gather
 from agent_runtime.errors import InputError, ToolError, ToolTimeout
 from agent_runtime.protocols import Closable, PreparedTool, Tool
-from agent_runtime.types import Observation, Task
+from agent_runtime.types import Observation, TableFunction, Task
 from agent_runtime_tools.database import Database, DatabaseLimits
 
 TRANSFERS = (
@@ -188,6 +188,24 @@ async def test_macros_of_a_job_can_be_called_and_outlive_a_killed_worker(task):
     await database.aclose()
 
     assert observation.brief == "receiving_party | c\nBolt | 900050"
+
+
+async def test_table_macros_are_told_with_parameters_and_columns(task):
+    macros = [
+        "CREATE MACRO cents(x) AS x * 100",
+        "CREATE MACRO out_of(who, least := 0) AS TABLE SELECT receiving_party, eur FROM transfers "
+        "WHERE ordering_party = who AND eur >= least",
+        "CREATE MACRO rows_of(name) AS TABLE SELECT * FROM query_table(name)",
+    ]
+    database = Database(macros)
+
+    functions = (await database.prepare(task)).functions
+    await database.aclose()
+
+    assert functions == (
+        TableFunction("out_of", ("least",), ("receiving_party", "eur")),
+        TableFunction("rows_of"),
+    )
 
 
 async def test_a_macro_that_does_not_fit_the_tables_is_named_as_the_reason(task):

@@ -8,6 +8,7 @@ limit is that of one check. A check ends at its limit by `SIGKILL`: DuckDB honou
 Not covered: what the worker's limits do not bound (see `database_worker`), and the meaning of a query.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import anyio
 
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, TableSchema, Task
+from agent_runtime.types import Observation, TableFunction, TableSchema, Task
 from agent_runtime_tools.private_file import PrivateFolder
 from agent_runtime_tools.schema_text import Table, context, description
 from agent_runtime_tools.serving import Message
@@ -26,6 +27,7 @@ from agent_runtime_tools.worker import MAX_CALLS, Worker
 PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
+TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class _Loaded:
     """The tables of one task, the path that workers open them by, and the workers that have."""
 
     tables: tuple[Table, ...]
+    functions: tuple[TableFunction, ...]
     file: str
     folder: PrivateFolder
     slots: anyio.Semaphore
@@ -85,7 +88,8 @@ class Database:
         if not task.tables:
             return ToolContext()
         loaded = self._tasks[task.id] = await self._load(task.tables)
-        return ToolContext(context(loaded.tables), tuple(table.schema for table in loaded.tables))
+        schemas = tuple(table.schema for table in loaded.tables)
+        return ToolContext(context(loaded.tables), schemas, loaded.functions)
 
     async def release(self, task: Task) -> None:
         """Kill the task's workers and free its tables."""
@@ -115,7 +119,7 @@ class Database:
         try:
             for path in paths:
                 await self._load_file(worker, path, folder.path)
-            tables = await self._finish(worker, folder.path)
+            tables, functions = await self._finish(worker, folder.path)
             file = folder.adopt(folder.path / "tables.duckdb")
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -123,7 +127,7 @@ class Database:
                 folder.remove()
             raise
         slots = anyio.Semaphore(self._limits.n_workers)
-        return _Loaded(tables, file, folder, slots, idle=[worker])
+        return _Loaded(tables, functions, file, folder, slots, idle=[worker])
 
     async def _load_file(self, worker: Worker, path: Path, folder: Path) -> None:
         limits = self._limits
@@ -140,17 +144,24 @@ class Database:
         if "error" in reply:
             raise InputError(str(reply["error"]))
 
-    async def _finish(self, worker: Worker, folder: Path) -> tuple[Table, ...]:
+    async def _finish(
+        self, worker: Worker, folder: Path
+    ) -> tuple[tuple[Table, ...], tuple[TableFunction, ...]]:
         memory = _mebibytes(self._limits.memory_bytes)
         try:
             macros = await self._macros_for(worker)
-            request = {"do": "finish", "folder": str(folder), "macros": macros, "memory": memory}
+            heads = [head for macro in macros if (head := TABLE_MACRO.match(macro))]
+            calls = [_call(*head.groups()) for head in heads]
+            defined = {"folder": str(folder), "macros": macros, "calls": calls}
+            request = {"do": "finish", "memory": memory} | defined
             reply = await worker.call(request, self._limits.load_seconds)
         except ToolError as error:
             raise InputError(f"the tables cannot be made ready: {error}") from None
         if "error" in reply:
             raise InputError(str(reply["error"]))
-        return tuple(_table(table) for table in reply["tables"])
+        found = zip(heads, reply["columns"], strict=True)
+        functions = tuple(_function(*head.groups(), columns) for head, columns in found)
+        return tuple(_table(table) for table in reply["tables"]), functions
 
     async def _macros_for(self, worker: Worker) -> list[str]:
         if not callable(self._macros):
@@ -204,7 +215,7 @@ class Database:
             try:
                 if not worker.n_calls:
                     await self._open(worker, loaded)
-                return await worker.call(request, seconds)
+                return await worker.call(request, seconds, is_alone=len(loaded.busy) == 1)
             finally:
                 loaded.busy.discard(worker)
                 await self._put_back(worker, loaded)
@@ -253,6 +264,16 @@ def _table(table: Message) -> Table:
         table["n_rows"],
         None if table["sample"] is None else tuple(table["sample"]),
     )
+
+
+def _function(name: str, parameters: str, columns: Sequence[str]) -> TableFunction:
+    return TableFunction(name, tuple(re.findall(r"(\w+)\s*:=", parameters)), tuple(columns))
+
+
+def _call(name: str, parameters: str) -> str:
+    """A call of a macro with nothing in every parameter that has no default: enough to tell its columns."""
+    n_needed = sum(":=" not in part for part in parameters.split(",") if part.strip())
+    return f"{name}({', '.join(['NULL'] * n_needed)})"
 
 
 def _absolute(path: Path) -> str:

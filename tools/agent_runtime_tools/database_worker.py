@@ -78,7 +78,8 @@ class Session:
                 case "tables":
                     return {"tables": self._describe()}
                 case "finish":
-                    return self._finish(Path(request["folder"]), request["macros"], request["memory"])
+                    columns = self._define(request["macros"], request["calls"])
+                    return self._finish(Path(request["folder"]), request["memory"]) | {"columns": columns}
                 case "open":
                     return self._open(request["file"], request["memory"])
                 case "query":
@@ -106,12 +107,23 @@ class Session:
         self._names += load(self._database, path, folder, {name.lower() for name in self._names})
         return {}
 
-    def _finish(self, folder: Path, macros: Sequence[str], memory: str) -> Message:
-        for macro in macros:
-            try:
+    def _define(self, macros: Sequence[str], calls: Sequence[str]) -> list[list[str]]:
+        """Create the macros; the columns that each of `calls` returns, none where that hangs on what it is given."""
+        try:
+            for macro in macros:
                 self.database.execute(macro)
-            except duckdb.Error as error:
-                raise TableError(f"a macro does not fit the tables: {explain(error, {}, '')}") from None
+        except duckdb.Error as error:
+            raise TableError(f"a macro does not fit the tables: {explain(error, {}, '')}") from None
+        columns: list[list[str]] = []
+        for call in calls:
+            columns.append([])
+            with contextlib.suppress(duckdb.Error):
+                columns[-1] += [
+                    str(row[0]) for row in self.database.execute(f"DESCRIBE FROM {call}").fetchall()
+                ]
+        return columns
+
+    def _finish(self, folder: Path, memory: str) -> Message:
         self.database.close()
         return self._open(str(folder / "tables.duckdb"), memory)
 
