@@ -17,6 +17,8 @@ from agent_runtime.jobs.cashflow.types import Edge, TraceResult, format_units
 MOST_DRAWN = 60
 _SOURCE, _TARGET, _CONDUIT, _END = "#b3261e", "#7a4a00", "#33658a", "#5b6770"
 _GOING, _RETURNING = "rgba(51,101,138,.28)", "rgba(179,38,30,.35)"
+_UNSEEN = "rgba(0,0,0,0)"
+_CROWDED = 25  # accounts in one column; beyond it they stand closer, each with its name beside it
 _LABEL = 26  # characters of a name beside a node; the whole name is in the hover text
 
 Figure = dict[str, Any]
@@ -43,35 +45,39 @@ def drawn_edges(result: TraceResult, currency: str) -> list[Edge]:
 
 
 def sankey(result: TraceResult, edges: Sequence[Edge]) -> Figure:
-    """Widths are traced amounts. A way that closes a circle ends in a node of its own, so that all runs rightwards."""
+    """Widths are traced amounts. A way that closes a circle ends in a node of its own, so that all runs rightwards.
+
+    plotly writes the names of the last column over the one before it; an unseen node behind it takes that place.
+    """
     links = _without_circles(result, edges)
     nodes = list(
         dict.fromkeys([result.source, *(node for payer, payee, _ in links for node in (payer, payee))])
     )
     at = {node: i for i, node in enumerate(nodes)}
+    values = [edge.traced / 10**result.digits for *_, edge in links]
     trace = {
         "type": "sankey",
         "arrangement": "snap",
         "node": {
             "align": "left",
-            "label": [_short(node) for node in nodes],
-            "customdata": [_escaped(node) for node in nodes],
-            "color": [_colour(result, node, edges) for node in nodes],
+            "label": [*map(_short, nodes), ""],
+            "customdata": [*map(_escaped, nodes), ""],
+            "color": [*(_colour(result, node, edges) for node in nodes), _UNSEEN],
             "pad": 16,
             "thickness": 14,
             "line": {"width": 0},
             "hovertemplate": "%{customdata}<extra></extra>",
         },
         "link": {
-            "source": [at[payer] for payer, _, _ in links],
-            "target": [at[payee] for _, payee, _ in links],
-            "value": [edge.traced / 10**result.digits for *_, edge in links],
-            "customdata": [_edge_text(result, edge) for *_, edge in links],
-            "color": [_RETURNING if payee == _back(result) else _GOING for _, payee, _ in links],
+            "source": [*(at[payer] for payer, _, _ in links), at[_deepest(links)]],
+            "target": [*(at[payee] for _, payee, _ in links), len(nodes)],
+            "value": [*values, min(values) / 1_000],
+            "customdata": [*(_edge_text(result, edge) for *_, edge in links), ""],
+            "color": [*(_RETURNING if payee == _back(result) else _GOING for _, payee, _ in links), _UNSEEN],
             "hovertemplate": "%{customdata}<extra></extra>",
         },
     }
-    margin = {"l": 12, "r": 150, "t": 12, "b": 12}  # labels of the last column stand to the right of it
+    margin = {"l": 12, "r": 70, "t": 12, "b": 12}
     return {
         "data": [trace],
         "layout": {**_LAYOUT, "margin": margin, "height": min(200 + 22 * len(nodes), 1100)},
@@ -91,23 +97,31 @@ def _without_circles(result: TraceResult, edges: Sequence[Edge]) -> list[tuple[s
     return links
 
 
+def _deepest(links: Sequence[tuple[str, str, Edge]]) -> str:
+    """A node of the last column."""
+    tree: nx.DiGraph[str] = nx.DiGraph((payer, payee) for payer, payee, _ in links)
+    return str(nx.dag_longest_path(tree, weight="")[-1])
+
+
 def graph(result: TraceResult, edges: Sequence[Edge]) -> Figure:
     """Accounts in columns by the fewest transfers from the source, arrows with the money."""
     places = _places(result, edges)
     widest = max((edge.traced for edge in edges), default=1)
     arrows = [_arrow(places[edge.payer], places[_end(result, edge)], edge.traced / widest) for edge in edges]
     middles = [_middle(places[edge.payer], places[_end(result, edge)]) for edge in edges]
+    tallest = max((sum(x == column for x, _ in places.values()) for column, _ in places.values()), default=1)
+    is_crowded = tallest > _CROWDED
     points = {
         "type": "scatter",
         "mode": "markers+text",
         "x": [x for x, _ in places.values()],
         "y": [y for _, y in places.values()],
         "text": [_short(node) for node in places],
-        "textposition": "bottom center",
+        "textposition": "middle right" if is_crowded else "bottom center",
         "textfont": {"size": 11},
         "customdata": [_node_text(result, node) for node in places],
         "marker": {
-            "size": 15,
+            "size": 11 if is_crowded else 15,
             "color": [_colour(result, node, edges) for node in places],
             "line": {"width": 1.5, "color": "#fff"},
         },
@@ -122,13 +136,12 @@ def graph(result: TraceResult, edges: Sequence[Edge]) -> Figure:
         "marker": {"size": 9, "color": "rgba(51,101,138,.55)", "symbol": "diamond"},
         "hovertemplate": "%{customdata}<extra></extra>",
     }
-    tallest = max((sum(x == column for x, _ in places.values()) for column, _ in places.values()), default=1)
     axis = {"visible": False, "fixedrange": False}
     columns = [x for x, _ in places.values()]
     x_axis = {**axis, "range": [min(columns) - 0.4, max(columns) + 0.7]}
     layout = {
         **_LAYOUT,
-        "height": min(120 + 46 * tallest, 1400),
+        "height": 120 + (20 if is_crowded else 46) * tallest,
         "xaxis": x_axis,
         "yaxis": axis,
         "annotations": arrows,
@@ -156,14 +169,18 @@ def _end(result: TraceResult, edge: Edge) -> str:
 
 
 def _places(result: TraceResult, edges: Sequence[Edge]) -> dict[str, tuple[float, float]]:
-    """Columns by hops; within a column the accounts that received most on top, so that the main ways run straight."""
+    """Columns by hops; the ways to the target on top, then what received most, so that the main ways run straight."""
     hops = {account.name: account.hops for account in result.accounts} | {result.source: 0}
     received: dict[str, int] = {}
     for edge in edges:
         received[_end(result, edge)] = received.get(_end(result, edge), 0) + edge.traced
+    on_way = {name for chain in result.chains for name in chain.names}
     filled: dict[int, int] = {}
     places = {}
-    for node in [result.source, *sorted(received, key=lambda node: (-received[node], node))]:
+    for node in [
+        result.source,
+        *sorted(received, key=lambda node: (node not in on_way, -received[node], node)),
+    ]:
         column = hops.get(node, max(hops.values()) + 1)
         filled[column] = filled.get(column, 0) + 1
         places[node] = (float(column), -float(filled[column]))

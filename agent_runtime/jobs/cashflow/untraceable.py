@@ -75,7 +75,7 @@ def _largest(ledger: Ledger, gaps: str, table: str, test: str, others: str = "''
         behind AS (
             SELECT place, g.currency, count(*) AS n, {first_rows()} AS shown
             FROM g JOIN {table} t ON {test} GROUP BY ALL)
-        SELECT if(n_gaps = 1, a.name, format('{{:,}} more accounts', n_gaps)), if(n_gaps = 1, others, 'another currency'), c.code,
-               units, n, shown
+        SELECT if(n_gaps = 1, a.name, format('{{:,}} more accounts', n_gaps)),
+               if(n_gaps = 1, others, 'another currency'), c.code, units, n, shown
         FROM added LEFT JOIN behind USING (place, currency) JOIN account a ON a.id = account
         JOIN currency c ON c.id = currency ORDER BY place, units DESC""").fetchall()

@@ -35,7 +35,7 @@ async def test_a_trace_that_needs_too_much_memory_says_so(tmp_path: Path):
     rows = "".join(f"2024-01-01,Company {i},Company {i + 1},{i + 1}.00\n" for i in range(200_000))
     table.write_text(f"date,payer,payee,amount\n{rows}")
 
-    with pytest.raises(PartError, match="needs more than its .* --max-memory"):
+    with pytest.raises(PartError, match=r"needs more than its .* --max-memory"):
         await run_trace(TraceRequest((str(table),), "Company 0"), memory_bytes=12 * 2**20)
 
 
