@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.cli import main
+from agent_runtime.trace.reader import read as read_trace
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "transfers.csv"
 ASKED = ["trace-flow", str(EXAMPLE), "--from", "Meridian Trading", "--no-model"]
@@ -39,15 +40,37 @@ def test_json_is_one_document_with_amounts_in_whole_units(capsys: Capture):
     assert found["reasoning"] is None
 
 
+@pytest.mark.weights
+@pytest.mark.slow
 def test_the_report_folder_has_its_four_kinds_of_file(tmp_path: Path, capsys: Capture):
+    asked = [*ASKED[:-1], "--question", "What is 15 * 2340 / 100?", "--report", str(tmp_path / "report")]
+
+    assert run(*asked) == 0
+
+    assert "report:" in capsys.readouterr().out
+    assert names_in(tmp_path / "report") == {"report.html", "evidence.csv", "flow.graphml", "trace.jsonl"}
+    trace = read_trace(tmp_path / "report" / "trace.jsonl")
+    answer = trace.finished.answer if trace.finished else None
+    assert answer is not None
+    assert (answer.text or "Not established.") in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_without_a_model_there_is_no_run_to_have_a_trace_of(tmp_path: Path, capsys: Capture):
     assert run(*ASKED, "--report", str(tmp_path / "report")) == 0
 
     assert "report:" in capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {
-        "report.html",
-        "evidence.csv",
-        "flow.graphml",
-    }
+    assert names_in(tmp_path / "report") == {"report.html", "evidence.csv", "flow.graphml"}
+    assert "no model" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_money_that_comes_back_is_said_to_have_reached_its_source(capsys: Capture):
+    assert run(*ASKED, "--to", "Meridian Trading") == 0
+
+    assert "53,338.75 of it came back to Meridian Trading" in capsys.readouterr().out
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from agent_runtime.jobs.cashflow.types import (
     TraceResult,
     format_units,
 )
+from agent_runtime.trace.blobs import blob_folder
 
 _MOST_CURRENCIES = 3  # with a diagram each
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -65,11 +66,20 @@ def write_report(report: Report, files: Path, folder: Path, reasoning: Reasoning
     folder.mkdir(parents=True, exist_ok=True)
     for name in REPORT_FILES:
         shutil.copyfile(files / name, folder / name)
-    if reasoning is not None and reasoning.answer.trace is not None and reasoning.answer.trace.is_file():
-        shutil.copyfile(reasoning.answer.trace, folder / "trace.jsonl")
+    _copy_trace(None if reasoning is None else reasoning.answer.trace, folder / "trace.jsonl")
     page = folder / "report.html"
     page.write_text(render(report, reasoning), encoding="utf-8")
     return page
+
+
+def _copy_trace(trace: Path | None, to: Path) -> None:
+    """Copy a run's trace with its long texts; without one, none of an earlier report stays."""
+    to.unlink(missing_ok=True)
+    shutil.rmtree(blob_folder(to), ignore_errors=True)
+    if trace is not None and trace.is_file():
+        shutil.copyfile(trace, to)
+        if blob_folder(trace).is_dir():
+            shutil.copytree(blob_folder(trace), blob_folder(to))
 
 
 def render(report: Report, reasoning: Reasoning | None = None) -> str:

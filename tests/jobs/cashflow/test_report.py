@@ -18,6 +18,7 @@ from agent_runtime.jobs.cashflow.process import run_trace
 from agent_runtime.jobs.cashflow.reasoning import Reasoning, compare, question_of
 from agent_runtime.jobs.cashflow.report import render, write_report
 from agent_runtime.jobs.cashflow.types import Chain, Edge, Report, TraceRequest, TraceResult
+from agent_runtime.trace.blobs import keep_blob, load_blob
 from agent_runtime.types import Answer, Usage
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "transfers.csv"
@@ -190,6 +191,24 @@ def test_reasoning_is_part_of_the_page(example: Report):
 
     assert "Meridian Trading -&gt; &lt;b&gt;Kestrel&lt;/b&gt;" in page
     assert "321 tokens" in page
+
+
+def test_the_trace_of_the_reasoning_is_in_the_folder_with_its_long_texts(
+    example: Report, files: Path, tmp_path: Path
+):
+    run, report = tmp_path / "run.jsonl", tmp_path / "report"
+    run.write_text("{}\n")
+    long_text = keep_blob(run, "long " * 1_000)
+    answer = Answer("Kestrel Partners", 0.7, "confirmed", (), Usage(), "answered", trace=run)
+
+    write_report(example, files, report, Reasoning("who?", answer, ""))
+
+    assert (report / "trace.jsonl").read_text() == "{}\n"
+    assert load_blob(report / "trace.jsonl", long_text) == "long " * 1_000
+
+    write_report(example, files, report)
+
+    assert not list(report.glob("trace.jsonl*"))
 
 
 def test_a_diagram_draws_the_way_to_the_target_however_narrow():
