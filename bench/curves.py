@@ -1,10 +1,11 @@
 """Accuracy against what it cost: each strategy at budgets from 1x to 64x of a greedy pass.
 
-Run: python -m bench.curves [--items 24] [--budgets 1,2,4,8,16] [--strategies vote,best_first,beam]. The items are
-generated ones with wordings and schemas held out from training (flows and tables), so greedy is not at its ceiling;
-the same items for every strategy and budget. 1x is the mean number of tokens of a greedy pass on them; `vote` gets
-one chain for each x, the others a token limit. Writes a table (Markdown), a picture (SVG) and every result (JSON
-lines) to docs/curves.
+Run: python -m bench.curves [--pack FILE] [--items 24] [--budgets 1,2,4,8] [--strategies vote,best_first,auto,deep].
+Without a pack the items are generated ones with wordings and schemas held out from training (flows and tables), so
+greedy is not at its ceiling. The same items for every strategy and budget. 1x is the mean number of tokens of a greedy
+pass on them; `vote` gets one chain for each x, the others a token limit; `auto` and `deep` (best_first with its
+fixed allotment) choose for themselves. The weights alone: no plans of the cash-flow job. Writes a table (Markdown), a
+picture (SVG) and every result (JSON lines) to docs/curves.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -21,21 +23,36 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from agent_runtime import RunConfig, open_runtime
-from agent_runtime.assembly import build_model, build_strategy
+from agent_runtime.assembly import build_model, build_sandbox, build_strategy
 from agent_runtime.concurrency import gather
+from agent_runtime.difficulty import ALLOTMENTS
 from agent_runtime.intervals import wilson
 from agent_runtime.jobs.packs.floor import floor_answer
-from agent_runtime.jobs.packs.items import Item
-from agent_runtime.protocols import Model, Strategy
+from agent_runtime.jobs.packs.items import Item, read_pack
+from agent_runtime.jobs.packs.run import sample
+from agent_runtime.jobs.packs.scoring import is_right as is_right_item
+from agent_runtime.protocols import Model, Sandbox, Strategy
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.training.rollouts import task_of
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
+from agent_runtime.types import Task
 
 OUT = Path("docs/curves")
 N_AT_ONCE = 8
 N_BOOTSTRAP = 2_000
+OWN_BUDGET = ("auto", "deep")
+
+
+@dataclass(frozen=True, slots=True)
+class Puzzle:
+    """One item, generated or of a pack: its task in a folder of its own, and whether an answer is right."""
+
+    id: str
+    task: Callable[[Path, str], Task]
+    check: Callable[[str], Awaitable[bool]]
+    floor: str  # what the tools find without a model
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ async def point(
     name: str,
     budget: int,
     strategy: Strategy,
-    examples: Sequence[Example],
+    puzzles: Sequence[Puzzle],
     model: Model,
     limit: int | None,
     price: float,
@@ -89,23 +106,25 @@ async def point(
     with tempfile.TemporaryDirectory() as folder:
         async with open_runtime(config, model=model, strategy=strategy) as runtime:
 
-            async def solve(index: int, example: Example) -> Outcome:
-                task = task_of(example, Path(folder), f"{name}-{budget}-{index}-{random.randrange(10**9)}")
+            async def solve(index: int, puzzle: Puzzle) -> Outcome:
+                place = Path(folder) / str(index)
+                place.mkdir()
+                task = puzzle.task(place, f"{name}-{budget}-{index}-{random.randrange(10**9)}")
                 started = time.monotonic()
                 answer = await runtime.solve(task)
                 seconds = time.monotonic() - started
                 if answer.trace is not None:
                     await anyio.Path(answer.trace).unlink(missing_ok=True)
-                right = is_right(answer.text, example.answer)
+                right = answer.text is not None and await puzzle.check(answer.text)
                 usage = answer.usage
                 return Outcome(
-                    name, budget, example.id, right, usage.n_tokens, seconds, usage.dollars,
+                    name, budget, puzzle.id, right, usage.n_tokens, seconds, usage.dollars,
                     answer.confidence, answer.verdict,
                 )  # fmt: skip
 
             calls = [
-                lambda index=index, example=example: solve(index, example)
-                for index, example in enumerate(examples)
+                lambda index=index, puzzle=puzzle: solve(index, puzzle)
+                for index, puzzle in enumerate(puzzles)
             ]
             return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
 
@@ -121,14 +140,31 @@ def paired_interval(one: Point, other: Point, seed: int = 0) -> tuple[float, flo
     return means[int(0.025 * N_BOOTSTRAP)], means[int(0.975 * N_BOOTSTRAP)]
 
 
-def floor_share(examples: Sequence[Example]) -> float:
-    """What the tools find without a model on the same items."""
-    right = 0
-    for example in examples:
+def generated(examples: Sequence[Example]) -> list[Puzzle]:
+    """Items of the training generators' held-out split."""
+
+    def puzzle(example: Example) -> Puzzle:
+        async def check(text: str) -> bool:
+            return is_right(text, example.answer)
+
         files = {f"{table.name}.csv": table.csv() for table in example.tables}
         item = Item(example.id, example.kind, example.question, example.answer, "exact", files=files)
-        right += is_right(floor_answer(item), example.answer)
-    return right / len(examples)
+        return Puzzle(example.id, partial(task_of, example), check, floor_answer(item))
+
+    return [puzzle(example) for example in examples]
+
+
+def of_pack(items: Sequence[Item], sandbox: Sandbox) -> list[Puzzle]:
+    """Items of a pack, checked by its own checkers."""
+    return [
+        Puzzle(item.id, item.place, partial(is_right_item, item, sandbox=sandbox), floor_answer(item))
+        for item in items
+    ]
+
+
+async def floor_share(puzzles: Sequence[Puzzle]) -> float:
+    """What the tools find without a model on the same items."""
+    return sum([await puzzle.check(puzzle.floor) for puzzle in puzzles]) / len(puzzles)
 
 
 def table(points: Sequence[Point], greedy: Point, floor: float, command: str) -> str:
@@ -197,38 +233,59 @@ def picture(points: Sequence[Point], greedy: Point, floor: float, path: Path) ->
     figure.savefig(path, metadata={"Date": None})
 
 
+def strategy_of(name: str, budget: int) -> Strategy:
+    if name == "vote":
+        return Vote(budget, wave=8)
+    return build_strategy(ALLOTMENTS["deep"].strategy if name == "deep" else name)
+
+
 async def run(options: argparse.Namespace) -> None:
-    half = options.items // 2
-    examples = [
-        *generate("flows", half, options.seed, "heldout"),
-        *generate("tables", options.items - half, options.seed, "heldout"),
-    ]
-    model = build_model(RunConfig.load({"model": options.model}))
-    budgets = [int(budget) for budget in options.budgets.split(",")]
+    config = RunConfig.load({"model": options.model})
+    sandbox = await build_sandbox(config)
+    if options.pack:
+        puzzles = of_pack(sample(read_pack(options.pack), options.items, options.seed), sandbox)
+    else:
+        half = options.items // 2
+        puzzles = generated([
+            *generate("flows", half, options.seed, "heldout"),
+            *generate("tables", options.items - half, options.seed, "heldout"),
+        ])  # fmt: skip
+    model = build_model(config)
     try:
-        greedy = await point("greedy", 1, Chain(), examples, model, None, options.dollars_per_hour)
-        unit = greedy.mean(lambda outcome: outcome.tokens)
-        print(f"greedy: {greedy.n_right} of {len(examples)} right, {unit:.0f} tokens an item", flush=True)
-        points = []
-        for name in options.strategies.split(","):
-            for budget in budgets:
-                strategy = Vote(budget, wave=8) if name == "vote" else build_strategy(name)
-                limit = None if name in ("vote", "auto") else int(unit * budget)
-                one = await point(name, budget, strategy, examples, model, limit, options.dollars_per_hour)
-                points.append(one)
-                tokens = one.mean(lambda outcome: outcome.tokens)
-                print(f"{name} {budget}x: {one.n_right} right, {tokens:.0f} tokens an item", flush=True)
-                if name == "auto":
-                    break  # it chooses its own budget
+        await measure(options, puzzles, model)
     finally:
         await model.aclose()
-    write(options, points, greedy, floor_share(examples))
+        await sandbox.aclose()
+
+
+async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle], model: Model) -> None:
+    greedy = await point("greedy", 1, Chain(), puzzles, model, None, options.dollars_per_hour)
+    unit = greedy.mean(lambda outcome: outcome.tokens)
+    print(f"greedy: {greedy.n_right} of {len(puzzles)} right, {unit:.0f} tokens an item", flush=True)
+    points: list[Point] = []
+    floor = await floor_share(puzzles)
+    for name in options.strategies.split(","):
+        is_own = name in OWN_BUDGET
+        for budget in [1] if is_own else [int(budget) for budget in options.budgets.split(",")]:
+            limit = None if is_own or name == "vote" else int(unit * budget)
+            strategy = strategy_of(name, budget)
+            one = await point(name, budget, strategy, puzzles, model, limit, options.dollars_per_hour)
+            points.append(one)
+            tokens = one.mean(lambda outcome: outcome.tokens)
+            print(f"{name} {budget}x: {one.n_right} right, {tokens:.0f} tokens an item", flush=True)
+            write(options, points, greedy, floor)  # what is measured is kept, whatever comes next
 
 
 def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, floor: float) -> None:
     """The table, the picture and every single outcome."""
-    shown = ("items", "budgets", "strategies", "seed")
-    command = "python -m bench.curves " + " ".join(f"--{name} {getattr(options, name)}" for name in shown)
+    shown = [
+        name
+        for name in ("pack", "items", "budgets", "strategies", "seed")
+        if getattr(options, name) is not None
+    ]
+    values = {name: getattr(options, name) for name in shown}
+    values |= {"pack": options.pack.name} if options.pack else {}
+    command = "python -m bench.curves " + " ".join(f"--{name} {value}" for name, value in values.items())
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "curves.md").write_text(
         table(points, greedy, floor, command) + "\n" + reliability([greedy, *points])
@@ -236,18 +293,20 @@ def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, f
     rows = [json.dumps(asdict(outcome)) for one in (greedy, *points) for outcome in one.outcomes]
     (OUT / "outcomes.jsonl").write_text("\n".join(rows) + "\n")
     picture(points, greedy, floor, OUT / "curves.svg")
-    print((OUT / "curves.md").read_text())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pack", type=Path, default=None)
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budgets", default="1,2,4,8")
-    parser.add_argument("--strategies", default="vote,best_first,beam,auto")
+    parser.add_argument("--budgets", default="1,2,4,8,16,32,64")
+    parser.add_argument("--strategies", default="vote,best_first,beam,diverse,mcts,auto,deep")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--dollars-per-hour", type=float, default=0.10, help="what the host costs")
-    anyio.run(run, parser.parse_args())
+    options = parser.parse_args()
+    anyio.run(run, options)
+    print((OUT / "curves.md").read_text())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from agent_runtime.config import RunConfig
     from agent_runtime.jobs.packs.items import Item
-    from agent_runtime.jobs.packs.run import Column
+    from agent_runtime.jobs.packs.run import Column, Result
 
 
 def bench(
@@ -36,7 +36,7 @@ def bench(
 
     from agent_runtime.config import RunConfig  # noqa: PLC0415
     from agent_runtime.jobs.packs.items import read_pack  # noqa: PLC0415
-    from agent_runtime.jobs.packs.run import sample  # noqa: PLC0415
+    from agent_runtime.jobs.packs.run import reliability, sample  # noqa: PLC0415
 
     settings = {
         "model": model,
@@ -53,33 +53,52 @@ def bench(
         f"{'pack':24} {'n':>4}  {'tools alone':>22}  {'model alone':>22}  {'model with tools':>22}"
     )
     sys.stdout.write(f"  {'calls':>6} {'tokens':>8} {'seconds':>8}  failed\n")
-    answers: list[str] = []
+    if out is not None:
+        out.write_text("", encoding="utf-8")
+    measured: list[Result] = []
     for pack, pack_items in chosen.items():
         columns = anyio.run(_columns, config, pack_items)
         sys.stdout.write(_line(pack, columns) + "\n")
         sys.stdout.flush()
-        answers += [
-            json.dumps({"id": result.item.id, "answer": result.answer}) for result in columns[-1].results
-        ]
-        for result in columns[-1].results:
+        results = columns[-1].results
+        measured += results
+        if out is not None:
+            with out.open("a", encoding="utf-8") as file:
+                file.writelines(
+                    json.dumps({"id": one.item.id, "answer": one.answer}) + "\n" for one in results
+                )
+        for result in results:
             if result.error:
                 sys.stderr.write(f"{result.item.id}: {result.error}\n")
-    if out is not None:
-        out.write_text("\n".join(answers) + "\n", encoding="utf-8")
+    sys.stdout.write("\nconfidence   answers  mean  right  (model with tools, all packs)\n")
+    for band, n, mean, right in reliability(measured):
+        sys.stdout.write(f"{band:12} {n:>7}  {mean:.2f}  {right:.2f}\n")
 
 
 async def _columns(config: "RunConfig", items: "list[Item]") -> "list[Column]":
     """The three columns, one after another."""
-    from agent_runtime.assembly import build_sandbox, open_runtime  # noqa: PLC0415  (--help needs none of it)
+    from contextlib import AsyncExitStack  # noqa: PLC0415  (--help needs none of it)
+
+    from agent_runtime.assembly import build_sandbox, open_runtime, open_workshop  # noqa: PLC0415
+    from agent_runtime.jobs.cashflow.questions.planner import FlowPlanner  # noqa: PLC0415
+    from agent_runtime.jobs.packs.repairs import SECONDS, Repairs  # noqa: PLC0415
     from agent_runtime.jobs.packs.run import floor_column, runtime_column  # noqa: PLC0415
 
     sandbox = await build_sandbox(config)
+    blind = config.model_copy(update={"think": "quick", "strategy": None, "max_tokens": None})
+    alone = config.model_copy(update={"has_tools": False, "strategy": "chain"})
     try:
-        columns = [await floor_column(items, sandbox)]
-        alone = config.model_copy(update={"has_tools": False, "strategy": "chain"})
-        for name, one in (("model alone", alone), ("model with tools", config)):
-            async with open_runtime(one) as runtime:
-                columns.append(await runtime_column(name, runtime, items, sandbox))
+        async with AsyncExitStack() as stack:
+            repairs: Repairs | None = None
+            if any(item.is_program for item in items):
+                workshop = await stack.enter_async_context(open_workshop(config))
+                repairs = Repairs(workshop, config.max_seconds or SECONDS)
+            async with open_runtime(blind, model=FlowPlanner(None)) as runtime:
+                columns = [await floor_column(items, sandbox, runtime, repairs)]
+            async with open_runtime(alone) as runtime:
+                columns.append(await runtime_column("model alone", runtime, items, sandbox))
+            async with open_runtime(config) as runtime:
+                columns.append(await runtime_column("model with tools", runtime, items, sandbox, repairs))
     finally:
         await sandbox.aclose()
     return columns

@@ -34,6 +34,18 @@ class Item:
         """Every answer that counts as right."""
         return self.answer_any or [self.answer]
 
+    @property
+    def is_program(self) -> bool:
+        """Whether the item is a program to repair."""
+        return self.checker == "tests" and any(name.endswith(".py") for name in self.files)
+
+    @property
+    def visible_test(self) -> str:
+        """The program among the files that fails as long as the fault is there."""
+        return next(
+            (name for name in self.files if Path(name).name.startswith("test")), next(iter(self.files))
+        )
+
     def place(self, folder: Path, task_id: str) -> Task:
         """Write what the item shows into `folder` and make a task of it: tables, texts, a program to run.
 
@@ -50,8 +62,8 @@ class Item:
             elif path.suffix == ".txt":
                 texts.append(content[:MAX_CONTEXT_CHARACTERS])
         tables += [self.folder / reference for reference in self.file_refs.values()]
-        is_program = any(name.endswith(".py") for name in self.files)
-        return Task(task_id, self.question, tuple(tables), "\n".join(texts), folder if is_program else None)
+        folder_of_program = folder if self.is_program else None
+        return Task(task_id, self.question, tuple(tables), "\n".join(texts), folder_of_program)
 
 
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)

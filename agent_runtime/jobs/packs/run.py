@@ -3,19 +3,19 @@
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent_runtime.concurrency import gather
-from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.jobs.packs.floor import floor_answer
 from agent_runtime.jobs.packs.items import Item
+from agent_runtime.jobs.packs.repairs import Repairs
 from agent_runtime.jobs.packs.scoring import is_right
 from agent_runtime.protocols import Sandbox
 from agent_runtime.runtime import Runtime
-from agent_runtime.types import Answer, Usage
+from agent_runtime.types import Usage
 
 N_AT_ONCE = 8
 
@@ -59,32 +59,66 @@ def sample(items: Sequence[Item], n: int | None, seed: int) -> list[Item]:
     return [items[index] for index in kept]
 
 
-async def floor_column(items: Sequence[Item], sandbox: Sandbox) -> Column:
-    """The tools without a model."""
-    results = []
-    for item in items:
-        answer = floor_answer(item)
-        results.append(Result(item, answer, await is_right(item, answer, sandbox)))
-    return Column("tools alone", tuple(results))
+async def floor_column(
+    items: Sequence[Item], sandbox: Sandbox, planned: Runtime, repairs: Repairs | None = None
+) -> Column:
+    """The tools without a model: the flow plans in `planned`, blind edits, else a guess from the item's words."""
+
+    async def answer(item: Item, place: Path) -> Result:
+        if repairs is not None and item.is_program:
+            text = (await repairs.of(item)).blind
+            return Result(item, text, await is_right(item, text, sandbox))
+        found = await planned.solve(item.place(place, planned.new_task(item.question).id))
+        text = found.text if found.text is not None else floor_answer(item)
+        return Result(item, text, await is_right(item, text, sandbox), found.confidence, found.usage)
+
+    return await _column("tools alone", items, answer)
 
 
-async def runtime_column(name: str, runtime: Runtime, items: Sequence[Item], sandbox: Sandbox) -> Column:
-    """Every item through the runtime, several at once; a failure on one item is noted and the rest goes on."""
+async def runtime_column(
+    name: str, runtime: Runtime, items: Sequence[Item], sandbox: Sandbox, repairs: Repairs | None = None
+) -> Column:
+    """Every item through the runtime, programs through the debugging job where `repairs` is given."""
+
+    async def answer(item: Item, place: Path) -> Result:
+        if repairs is not None and item.is_program:
+            repair = await repairs.of(item)
+            is_fixed = await is_right(item, repair.text, sandbox)
+            return Result(item, repair.text, is_fixed, repair.confidence, repair.usage)
+        found = await runtime.solve(item.place(place, runtime.new_task(item.question).id))
+        text = found.text if found.text is not None else found.candidate
+        return Result(item, text, await is_right(item, text, sandbox), found.confidence, found.usage)
+
+    return await _column(name, items, answer)
+
+
+async def _column(
+    name: str, items: Sequence[Item], answer: Callable[[Item, Path], Awaitable[Result]]
+) -> Column:
+    """All items, several at once; a failure on one is noted as what it is, a defect, and the rest goes on."""
     with tempfile.TemporaryDirectory(prefix="pack-") as folder:
 
-        async def solve(index: int, item: Item) -> Result:
+        async def one(index: int, item: Item) -> Result:
             place = Path(folder) / str(index)
             place.mkdir()
-            task = item.place(place, runtime.new_task(item.question).id)
             try:
-                answer: Answer = await runtime.solve(task)
-            except AgentRuntimeError as error:
+                return await answer(item, place)
+            except Exception as error:  # whatever it is: the other items are measured all the same
                 return Result(item, None, is_right=False, error=f"{type(error).__name__}: {error}")
-            text = answer.text if answer.text is not None else answer.candidate
-            right = await is_right(item, text, sandbox)
-            return Result(item, text, right, answer.confidence, answer.usage)
 
         started = time.monotonic()
-        calls = [lambda index=index, item=item: solve(index, item) for index, item in enumerate(items)]
+        calls = [lambda index=index, item=item: one(index, item) for index, item in enumerate(items)]
         results = tuple(await gather(calls, N_AT_ONCE))
         return Column(name, results, time.monotonic() - started)
+
+
+def reliability(results: Sequence[Result]) -> list[tuple[str, int, float, float]]:
+    """How often answers of a stated confidence are right: (band, answers, mean confidence, share right)."""
+    bands = []
+    for low, high in ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01)):
+        inside = [result for result in results if low <= result.confidence < high]
+        if inside:
+            mean = sum(result.confidence for result in inside) / len(inside)
+            right = sum(result.is_right for result in inside) / len(inside)
+            bands.append((f"{low:.1f} to {min(high, 1.0):.1f}", len(inside), mean, right))
+    return bands

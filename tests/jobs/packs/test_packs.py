@@ -6,9 +6,9 @@ from agent_runtime.errors import InputError
 from agent_runtime.intervals import wilson
 from agent_runtime.jobs.packs.floor import floor_answer
 from agent_runtime.jobs.packs.items import Item, read_pack
-from agent_runtime.jobs.packs.run import sample
+from agent_runtime.jobs.packs.run import Result, floor_column, reliability, runtime_column, sample
 from agent_runtime.jobs.packs.scoring import is_right
-from agent_runtime.types import Execution, SandboxJob
+from agent_runtime.types import Answer, Execution, SandboxJob, Task, Usage
 
 
 class ExitCode:
@@ -128,3 +128,45 @@ def test_every_gold_answer_of_the_packs_is_right_by_its_own_checker(shared):
         ]
 
     assert anyio.run(wrong) == []
+
+
+class Solver:
+    """A runtime that answers with the question, or fails on the item named `bad`."""
+
+    def new_task(self, question: str) -> Task:
+        return Task(question.replace(" ", "-").strip("?"), question)
+
+    async def solve(self, task: Task) -> Answer:
+        if "bad" in task.question:
+            raise ZeroDivisionError("a defect")
+        return Answer("7", 0.9, "confirmed", (), Usage(), "answered")
+
+
+async def test_an_item_on_which_the_runtime_crashes_is_noted_and_the_others_go_on():
+    items = [Item("1", "k", "good", 7, "numeric"), Item("2", "k", "bad", 7, "numeric")]
+
+    column = await runtime_column("x", Solver(), items, ExitCode(0))  # type: ignore[arg-type]
+
+    assert [result.is_right for result in column.results] == [True, False]
+    assert column.results[1].error == "ZeroDivisionError: a defect"
+
+
+async def test_what_the_plans_answer_without_a_model_belongs_to_the_floor():
+    column = await floor_column([Item("1", "k", "good", 7, "numeric")], ExitCode(0), Solver())  # type: ignore[arg-type]
+
+    assert column.n_right == 1
+
+
+def test_reliability_sets_stated_confidence_beside_the_share_that_is_right():
+    one = item(1)
+    results = [Result(one, "1", True, 0.9), Result(one, "2", False, 0.85), Result(one, "3", False, 0.1)]
+
+    assert reliability(results) == [("0.0 to 0.2", 1, 0.1, 0.0), ("0.8 to 1.0", 2, pytest.approx(0.875), 0.5)]
+
+
+def test_a_program_to_repair_is_told_from_other_items_with_tests():
+    program = item(None, "tests", files={"solution.py": "x = 1", "test_example.py": "assert x"})
+
+    assert program.is_program
+    assert program.visible_test == "test_example.py"
+    assert not item(None, "tests", files={"puzzle.txt": "24"}).is_program
