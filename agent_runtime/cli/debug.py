@@ -45,6 +45,10 @@ def debug(
     ] = None,
     max_seconds: Annotated[float, typer.Option(metavar="S", help="Of the search for a fix.")] = 60.0,
     run_seconds: Annotated[float, typer.Option(metavar="S", help="Of one run of the command.")] = 10.0,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(metavar="C", help="Call an edit that passes a fix above this confidence. [0.5]"),
+    ] = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Write the fix into your files, after asking.")
     ] = False,
@@ -64,10 +68,15 @@ def debug(
 
         report = diagnose(_read_log(traceback), repo)
     else:
-        settings = {"model": model, "sandbox": sandbox, "sandbox_image": image}
+        settings = {
+            "model": model,
+            "sandbox": sandbox,
+            "sandbox_image": image,
+            "min_confidence": min_confidence,
+        }
         report = _run(tuple(command or ()), folder, about, settings, ask, max_seconds, run_seconds)
     _show(report, as_json=as_json)
-    if apply and report.fix is not None:
+    if apply:
         _apply(report, folder, is_asked=not yes)
     is_done = report.fix is not None or report.cause.kind == "no failure" or traceback is not None
     raise typer.Exit(0 if is_done else NO_FIX)
@@ -77,7 +86,7 @@ def _run(
     command: tuple[str, ...],
     folder: Path,
     about: str,
-    settings: dict[str, str | None],
+    settings: dict[str, str | float | None],
     ask: bool,
     max_seconds: float,
     run_seconds: float,
@@ -89,12 +98,17 @@ def _run(
     from agent_runtime.jobs.debugging.hypotheses import Limits  # noqa: PLC0415
     from agent_runtime.jobs.debugging.job import DebugRequest  # noqa: PLC0415
     from agent_runtime.jobs.debugging.job import debug as debug_program  # noqa: PLC0415
+    from agent_runtime.jobs.debugging.verdict import MIN_CONFIDENCE  # noqa: PLC0415
 
-    if settings["sandbox_image"] and not settings["sandbox"]:
+    if settings["sandbox_image"]:
+        if settings["sandbox"] not in (None, "auto", "docker"):
+            raise InputError(f"--image is for docker; leave --sandbox {settings['sandbox']} out")
         settings = {**settings, "sandbox": "docker"}
     config = RunConfig.load(dict(settings))
     limits = Limits(seconds=max_seconds)
-    request = DebugRequest(command, folder, about, run_seconds, limits, MODEL_ACTIONS if ask else 0)
+    is_set = "min_confidence" in config.model_fields_set  # its default is meant for answers
+    sure = config.min_confidence if is_set else MIN_CONFIDENCE
+    request = DebugRequest(command, folder, about, run_seconds, limits, MODEL_ACTIONS if ask else 0, sure)
 
     async def work() -> "Report":
         async with open_workshop(config, folder, has_model=ask) as workshop:
@@ -138,7 +152,9 @@ def _apply(report: "Report", folder: Path, *, is_asked: bool) -> None:
     """
     from agent_runtime.jobs.debugging.job import apply_fix  # noqa: PLC0415
 
-    assert report.fix is not None
+    if report.fix is None:
+        sys.stderr.write("no fix is established; nothing was written\n")
+        return
     name = report.fix.candidate.file
     if is_asked and not typer.confirm(f"write this change into {folder / name}?", err=True):
         return
