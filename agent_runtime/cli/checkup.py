@@ -14,13 +14,17 @@ from pathlib import Path
 
 import duckdb
 import torch
+from transformers import LlamaConfig
 
 from agent_runtime.config import FILE_NAME, cache_folder, config_folder, runs_folder
 from agent_runtime.energy import RAPL, energy_counter
+from agent_runtime.engine.engine import capacity_for
 from agent_runtime.errors import SandboxError
-from agent_runtime.models.embedded.weights import NEEDED_BYTES, is_ready
+from agent_runtime.models.embedded.weights import NEEDED_BYTES, embedded_folder, is_ready
 
 PACKAGES = ("torch", "transformers", "duckdb", "sympy", "networkx", "pydantic", "llguidance")
+PROMPT_TOKENS = 1024  # of a run with a table of some width, and of one of its branches
+BRANCH_TOKENS = 256
 
 _RAPL_REMEDY = f"let your user read {RAPL}/intel-rapl:*/energy_uj, where this machine has it"
 
@@ -41,7 +45,8 @@ class Finding:
 async def checkup(probes: Mapping[str, Probe]) -> list[Finding]:
     """Look at everything; `probes` ask the sandboxes."""
     sandboxes = [await _sandbox(name, probe) for name, probe in probes.items()]
-    return [_versions(), _weights(), _device(), *sandboxes, _database(), _energy(), *_folders(), _settings()]
+    machine = [_versions(), _weights(), _device(), *_branches()]
+    return [*machine, *sandboxes, _database(), _energy(), *_folders(), _settings()]
 
 
 def _versions() -> Finding:
@@ -68,6 +73,18 @@ def _device() -> Finding:
     if torch.cuda.is_available():
         return Finding("device", True, f"cuda, {torch.cuda.get_device_name()}")
     return Finding("device", True, f"cpu, {torch.get_num_threads()} threads (no CUDA device)")
+
+
+def _branches() -> Iterator[Finding]:
+    """How many branches of the embedded model there is room for, before one is opened."""
+    if not is_ready():
+        return
+    config = LlamaConfig.from_pretrained(embedded_folder(lambda *_: None), local_files_only=True)
+    room = capacity_for(config, "cuda" if torch.cuda.is_available() else "cpu")
+    n_fit = room.branches(BRANCH_TOKENS, PROMPT_TOKENS)
+    size = f"{BRANCH_TOKENS * room.bytes_per_token / 2**20:.1f} MiB"
+    what = f"{n_fit} at once of {BRANCH_TOKENS} tokens ({size} each) behind a prompt of {PROMPT_TOKENS:,}"
+    yield Finding("branches", n_fit > 0, what, "free memory, or use a smaller model", is_required=False)
 
 
 async def _sandbox(name: str, probe: Probe) -> Finding:

@@ -18,19 +18,19 @@ import anyio.lowlevel
 import torch
 from anyio.to_thread import run_sync
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent_runtime.engine.graphs import Graphs
-from agent_runtime.engine.lanes import Call, Drop, Flush, Lane
+from agent_runtime.engine.lanes import Call, Flush, Lane
 from agent_runtime.engine.masks import Grammars, unpack
-from agent_runtime.engine.network import open_network
+from agent_runtime.engine.network import open_network, shape_of
 from agent_runtime.engine.plan import lay_out
 from agent_runtime.engine.pool import Pool
 from agent_runtime.engine.radix import RadixTree
 from agent_runtime.engine.sampling import Draw, sample
 from agent_runtime.engine.scheduler import Scheduler
 from agent_runtime.engine.types import Capacity, Job, Output
-from agent_runtime.engine.weights import Precision
+from agent_runtime.engine.weights import Precision, for_this_processor
 from agent_runtime.errors import InputError, ModelError
 
 MAX_BRANCHES = 256  # that decode at once; more wait
@@ -76,7 +76,7 @@ class Engine:
         self._n_mask_words = grammars.n_words
         self._scheduler = Scheduler(self._pool, self._tree, grammars, self._network.context_tokens)
         self._graphs = Graphs(self._network, self._pool)
-        self._inbox: queue.SimpleQueue[Call | Drop | Flush | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Call | Flush | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_closed = False
@@ -113,15 +113,11 @@ class Engine:
         return [result for result in results if isinstance(result, tuple)]
 
     def capacity(self) -> Capacity:
-        """How much room there is for keys and values right now."""
-        return Capacity(self._tree.n_slots, self._scheduler.n_available, self._bytes_per_token)
-
-    def drop(self, ids: tuple[int, ...], keep: int = 0) -> None:
-        """Backtrack: forget what follows the first `keep` tokens of `ids`, as far as no other branch shares it.
-
-        A hint that frees memory early; what is not dropped is evicted when room is needed.
-        """
-        self._inbox.put(Drop(ids, keep))
+        """How much room there is right now."""
+        scheduler = self._scheduler
+        return Capacity(
+            self._tree.n_slots, scheduler.n_available, self._bytes_per_token, scheduler.n_free_rows
+        )
 
     async def flush(self) -> None:
         """Forget everything that no running branch holds, and wait until that is done."""
@@ -220,8 +216,6 @@ class Engine:
             match message:
                 case Call():
                     self._scheduler.enqueue(message)
-                case Drop():
-                    self._tree.drop(message.ids, message.keep)
                 case Flush():
                     self._tree.clear()
                     message.done.set()
@@ -273,6 +267,14 @@ class Engine:
             if lane.matcher is not None:
                 lane.matcher.fill(row)
         return unpack(bits.to(self._pool.kv.device), self._network.n_vocabulary)
+
+
+def capacity_for(config: PretrainedConfig, device: str) -> Capacity:
+    """The room that an engine will have on this machine for a model of this configuration, before one is opened."""
+    dtype = torch.bfloat16 if torch.device(device).type == "cuda" else for_this_processor()[0]
+    bytes_per_token = shape_of(config).bytes_per_token(dtype)
+    n_tokens = _kv_tokens(device, bytes_per_token)
+    return Capacity(n_tokens, n_tokens, bytes_per_token, MAX_BRANCHES)
 
 
 def _kv_tokens(device: str, bytes_per_token: int) -> int:

@@ -38,14 +38,6 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """Forget what follows the first `keep` tokens of `ids`."""
-
-    ids: tuple[int, ...]
-    keep: int
-
-
-@dataclass(frozen=True, slots=True)
 class Flush:
     """Forget everything that no branch holds; `done` is set afterwards."""
 

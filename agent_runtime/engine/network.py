@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from agent_runtime.engine.attention import NAME, Layout, register
 from agent_runtime.engine.pool import Shape
@@ -60,14 +60,6 @@ def open_network(
             raise ConfigError(
                 f"the branch engine does not know {name}, which this model's configuration sets"
             )
-    n_heads = config.num_attention_heads
-    shape = Shape(
-        config.num_hidden_layers,
-        n_heads,
-        getattr(config, "num_key_value_heads", None) or n_heads,
-        getattr(config, "head_dim", None) or config.hidden_size // n_heads,
-        config.hidden_size,
-    )
     register()
     model.train(mode=False)
     model.set_attn_implementation(NAME)
@@ -78,7 +70,19 @@ def open_network(
     model.to(dtype)  # type: ignore[arg-type]
     speed_up(model, precision)
     head, decoder = _head(model), model.get_decoder()  # type: ignore[no-untyped-call]
-    return Network(decoder, head, shape, context, config.vocab_size, dtype, precision)
+    return Network(decoder, head, shape_of(config), context, config.vocab_size, dtype, precision)
+
+
+def shape_of(config: PretrainedConfig) -> Shape:
+    """How large a token of a decoder with this configuration is in memory."""
+    n_heads = config.num_attention_heads
+    return Shape(
+        config.num_hidden_layers,
+        n_heads,
+        getattr(config, "num_key_value_heads", None) or n_heads,
+        getattr(config, "head_dim", None) or config.hidden_size // n_heads,
+        config.hidden_size,
+    )
 
 
 def _head(model: PreTrainedModel) -> nn.Module:

@@ -1,9 +1,10 @@
 """The tree of what has been read: token ids to the slots that hold their keys and values.
 
 A segment is an immutable run of tokens in consecutive slots of one pool, and a branch is a pointer to its last
-segment. So a fork is a new pointer, a backtrack drops one, and both cost the same at any length; splitting a
+segment. So a fork is a new pointer, a backtrack lets go of one, and both cost the same at any length; splitting a
 segment where two branches part is arithmetic on slots, nothing is copied. The design is SGLang's radix cache
-with page size 1 (Zheng et al. 2023, arXiv:2312.07104). No tensors here.
+with page size 1 (Zheng et al. 2023, arXiv:2312.07104). Nothing is dropped by hand: a dead branch is not looked
+up again, so it is the first to be evicted when room is needed. No tensors here.
 """
 
 from bisect import bisect_left
@@ -162,16 +163,6 @@ class RadixTree:
                 return
             self.n_locked -= len(segment.ids)
             segment = segment.parent
-
-    def drop(self, ids: Ids, keep: int) -> None:
-        """Forget the tail of `ids` after its first `keep` tokens, as far as no other branch needs it."""
-        leaf, _ = self.match(ids)
-        self.match(ids[:keep])  # splits a segment that `keep` ends within
-        while leaf is not self.root and leaf.position >= keep and not leaf.children and not leaf.locks:
-            parent = leaf.parent
-            assert parent is not None
-            self._remove(leaf)
-            leaf = parent
 
     def make_room(self, n: int) -> bool:
         """Evict least recently used leaves until `n` slots are free; False if that cannot be."""

@@ -43,6 +43,11 @@ class Scheduler:
         """Slots that a new branch may claim, counting what can be evicted."""
         return self._tree.n_slots - self._tree.n_locked - sum(lane.n_reserved for lane in self.lanes)
 
+    @property
+    def n_free_rows(self) -> int:
+        """How many branches more can decode at once."""
+        return len(self._free_rows)
+
     def shrink(self) -> bool:
         """Make passes half as large; False if they cannot be smaller, and what comes next starts at full size."""
         can_shrink = self._pass_tokens > 1

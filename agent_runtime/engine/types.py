@@ -45,12 +45,17 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much key-value memory there is. Free counts what eviction can free at once, too."""
+    """How much room there is. Free counts what eviction can free at once, too.
+
+    `free_branches` more can decode at once; what comes on top waits for its turn.
+    """
 
     max_kv_tokens: int
     free_kv_tokens: int
     bytes_per_token: int
+    free_branches: int
 
     def branches(self, n_tokens: int, shared_tokens: int = 0) -> int:
-        """How many branches of `n_tokens` each fit now, behind a new prefix of `shared_tokens`."""
-        return max(0, self.free_kv_tokens - shared_tokens) // max(1, n_tokens)
+        """How many branches of `n_tokens` each can decode at once now, behind a new prefix of `shared_tokens`."""
+        n_fit = max(0, self.free_kv_tokens - shared_tokens) // max(1, n_tokens)
+        return min(n_fit, self.free_branches)

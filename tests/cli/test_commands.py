@@ -259,6 +259,16 @@ async def test_the_checkup_says_what_to_do_about_a_miss():
     assert all(finding.remedy for finding in found.values() if not finding.is_ok)
 
 
+@pytest.mark.slow
+@pytest.mark.weights
+async def test_the_checkup_says_how_many_branches_fit():
+    found = {finding.name: finding for finding in await checkup({})}
+
+    n_fit, _, memory = found["branches"].text.partition(" at once of 256 tokens ")
+    assert int(n_fit) > 0
+    assert "MiB each" in memory
+
+
 def test_a_remedy_stands_on_the_screen_only_where_something_is_missing():
     from rich.console import Console
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
-from agent_runtime.engine.engine import Engine
+from agent_runtime.engine.engine import Engine, capacity_for
 from agent_runtime.engine.scheduler import GROW_AFTER
 from agent_runtime.engine.types import Job
 from agent_runtime.errors import ConfigError, InputError, ModelError
 from agent_runtime.types import Sampling
-from tests.engine.conftest import greedy
-from tests.engine.words import END, EOS, STEP, prompt
+from tests.engine.conftest import build, greedy
+from tests.engine.words import END, EOS, STEP, prompt, tokenizer
 
 WARM = Sampling(temperature=1.0)
 LOGIT_TOLERANCE = 1e-4  # fp32: sums in another order, nothing else
@@ -260,20 +260,6 @@ async def test_a_cancelled_call_leaves_the_batch(engine: Engine):
     assert engine.capacity().free_kv_tokens == engine.capacity().max_kv_tokens
 
 
-async def test_drop_frees_what_no_other_branch_shares(engine: Engine):
-    trunk = prompt(1, 40)
-    kept, dropped = trunk + prompt(2, 10), trunk + prompt(3, 10)
-    await engine.score([kept, dropped], (0,))
-    before = engine.n_computed
-
-    engine.drop(dropped, keep=len(trunk))
-    await engine.score([kept], (0,))
-    assert engine.n_computed == before
-    await engine.score([dropped], (0,))
-
-    assert engine.n_computed == before + 10
-
-
 async def test_capacity_counts_what_a_running_branch_may_still_need(small: Callable[..., Engine]):
     engine = small(max_kv_tokens=2000)
 
@@ -286,6 +272,47 @@ async def test_capacity_counts_what_a_running_branch_may_still_need(small: Calla
 
     assert capacity.free_kv_tokens == 2000 - 100 - 900
     assert capacity.branches(100) == 10
+
+
+async def test_capacity_counts_the_branches_that_decode_at_once(small: Callable[..., Engine]):
+    engine = small(max_kv_tokens=2000, max_branches=3)
+
+    assert engine.capacity().branches(100) == 3
+    assert engine.capacity().branches(100, shared_tokens=1800) == 2
+    async with anyio.create_task_group() as group:
+        group.start_soon(engine.generate, [Job(prompt(1, 100), 900)])
+        await anyio.lowlevel.checkpoint()
+        await engine.score([(5,)], (0,))  # comes back while the other branch decodes
+        capacity = engine.capacity()
+        group.cancel_scope.cancel()
+
+    assert capacity.branches(100) == 2
+
+
+async def test_the_capacity_that_is_foretold_is_that_of_the_engine(kind: str):
+    model = build(kind)
+    foretold = capacity_for(model.config, "cpu")
+
+    engine = Engine(model, tokenizer(), threads=1)
+    found = engine.capacity()
+    await engine.aclose()
+
+    assert foretold == found
+    assert (
+        found.bytes_per_token
+        == engine._pool.kv.nbytes // engine._pool.kv.shape[2] + engine._pool.hidden[0].nbytes
+    )
+
+
+async def test_dead_branches_make_room_for_what_comes(small: Callable[..., Engine]):
+    engine = small(max_kv_tokens=300)
+    trunk = prompt(1, 100)
+
+    for seed in range(12):
+        (output,) = await engine.generate([Job(trunk + prompt(100 + seed, 40), 20, WARM, seed=seed)])
+        assert len(output.ids) == 20
+
+    assert engine.n_computed <= 100 + 12 * (40 + 19)  # the trunk that all of them share stayed
 
 
 async def test_memory_that_is_full_forgets_the_least_recently_used(small: Callable[..., Engine]):
