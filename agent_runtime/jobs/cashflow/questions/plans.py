@@ -65,7 +65,9 @@ def plans(reading: Reading) -> list[FlowPlan]:
             continue
         unexplained = said - kind.explains - kind.needs
         if len(unexplained) <= MAX_UNEXPLAINED:
-            fit = len(kind.needs & SALIENT) + kind.bonus - UNEXPLAINED * len(unexplained)
+            asks_for_a_sum = kind.is_list and "total" in said and "list" not in reading.concepts
+            n_wrong = len(unexplained) + asks_for_a_sum
+            fit = len(kind.needs & SALIENT) + kind.bonus - UNEXPLAINED * n_wrong
             thought = kind.thought.format(
                 payer=_name(reading.payers), payee=_name(reading.payees), any=_name(reading.named)
             )
@@ -264,7 +266,7 @@ KINDS: tuple[_Kind, ...] = (
     ),
     _Kind("total paid", ("p",), _c("total"), _c(), "Add up what {payer} paid.",
           lambda reading: _moves(reading, _TOTAL, f"payer = {_payer(reading)}")),
-    _Kind("total received", ("r",), _c("total"), _c(), "Add up what {payee} received.",
+    _Kind("total received", ("r",), _c("total"), _c("chain"), "Add up what {payee} received.",
           lambda reading: _moves(reading, _TOTAL, f"payee = {_payee(reading)}")),
     _Kind("number of payees", ("p",), _c("number", "distinct"), _c(), "Count whom {payer} paid.",
           _how_many("payee", "payer"), fits=lambda reading: "list" not in reading.concepts),

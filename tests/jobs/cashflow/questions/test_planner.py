@@ -41,6 +41,7 @@ async def solve(question: str, table: Path, model: FlowPlanner | None = None, **
     [
         ("How much did A Ltd pay in total?", "110"),
         ("What total did D Ltd receive?", "159"),
+        ("Did any of it reach D Ltd, and how much?", "159"),
         ("How much has C Ltd sent to D Ltd altogether?", "150"),
         ("List all parties that got money from A Ltd.", "B Ltd, X Ltd"),
         ("Who are the payers? List all accounts that sent money to D Ltd.", "C Ltd, X Ltd"),
