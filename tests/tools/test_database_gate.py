@@ -216,6 +216,18 @@ def test_a_refused_table_names_the_near_ones(gate, database):
         gate.check(database, "SELECT * FROM sale")
 
 
+def test_what_passed_comes_back_parsed_so_that_the_text_is_read_no_third_time(gate, database):
+    parser = duckdb.connect()  # the gate needs no table
+
+    statement = gate.check(parser, "SELECT sum(amount) AS s FROM sales -- and nothing else")
+
+    assert gate.check(parser, "SELECT sum(amount) AS s FROM sales -- and nothing else") is statement
+    assert (
+        database.execute(statement).fetchall() == database.execute("SELECT sum(amount) FROM sales").fetchall()
+    )
+    parser.close()
+
+
 def test_a_text_that_passed_is_remembered(gate, database):
     gate.check(database, "SELECT 1")
     database_that_must_not_be_asked = None

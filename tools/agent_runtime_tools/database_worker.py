@@ -43,6 +43,8 @@ LOADING: Settings = {
     "allow_community_extensions": False,
     "allow_persistent_secrets": False,
 }
+# of the gate's questions: one row each, so that a second thread only costs
+PARSING: Settings = {"threads": 1, "memory_limit": "128MiB"}
 # in this order, the lock last; the ones that some version does not know are passed over
 LOCKS = (
     "SET max_expression_depth = 200",
@@ -57,14 +59,22 @@ LOCKS = (
 REQUIRED = frozenset({LOCKS[0], *LOCKS[-2:]})
 
 
+def _lock(database: duckdb.DuckDBPyConnection) -> None:
+    for statement in LOCKS:
+        try:
+            database.execute(statement)
+        except duckdb.Error:
+            if statement in REQUIRED:
+                raise
+
+
 class Session:
     """The tables of one task: first `load` and `finish`, or `open`; then any number of queries."""
 
     def __init__(self) -> None:
         self._database: duckdb.DuckDBPyConnection | None = None
-        self._parser: duckdb.DuckDBPyConnection | None = (
-            None  # for the gate: optimising its queries is for nothing
-        )
+        self._parser: duckdb.DuckDBPyConnection | None = None  # for the gate: it sees no table
+        self._transaction: tuple[duckdb.Statement, duckdb.Statement] | None = None  # its begin and its end
         self._names: list[str] = []
         self._tables: dict[str, tuple[str, ...]] = {}
         self._gate = Gate({})
@@ -141,14 +151,12 @@ class Session:
             catalog=next(iter(self._column("SELECT current_database()"))),
             hidden=self._column("SELECT view_name FROM duckdb_views() WHERE internal"),
         )
-        self._parser = self._database.cursor()
+        begin, end = self._database.extract_statements("BEGIN TRANSACTION READ ONLY; ROLLBACK")
+        self._transaction = begin, end
+        self._parser = duckdb.connect(config=settings | PARSING)
         self._parser.execute("PRAGMA disable_optimizer")
-        for statement in LOCKS:
-            try:
-                self._database.execute(statement)
-            except duckdb.Error:
-                if statement in REQUIRED:
-                    raise
+        _lock(self._parser)
+        _lock(self._database)
         return {"tables": tables}
 
     def _column(self, statement: str) -> frozenset[str]:
@@ -177,13 +185,16 @@ class Session:
 
     def _query(self, text: str, n_rows: int) -> Message:
         database = self.database
+        assert self._parser is not None, "open first"
+        assert self._transaction is not None
+        begin, end = self._transaction
         try:
-            self._gate.check(self._parser or database, text)
-            database.execute("BEGIN TRANSACTION READ ONLY")
+            statement = self._gate.check(self._parser, text)
+            database.execute(begin)
             try:
-                return self._result(database.execute(text), n_rows)
+                return self._result(database.execute(statement), n_rows)
             finally:
-                database.execute("ROLLBACK")
+                database.execute(end)
         except (duckdb.FatalException, duckdb.InternalException):
             raise  # the engine's state is unknown: this process ends
         except duckdb.Error as error:
