@@ -15,6 +15,15 @@ PRIOR_VOTES = 1.0  # one imagined vote for "something else": a single chain is n
 UNSUPPORTED = 0.4  # weight of a vote that no observation supports, against 1 for one that is
 REFUTED_STEP = 0.8  # factor for each step on the way whose check failed
 
+TABLES = "sql"  # the tool whose observations are tables, with a header
+_QUOTED = re.compile(r"'((?:[^']|'')*)'")
+_LEFT_OUT = re.compile(
+    r"(?:<>|!=|<=?|(?<!=)>=?)\s*(?:\w+\s+)?'(?:[^']|'')*'|\bNOT\s+(?:IN\s*\([^)]*\)|I?LIKE\s*'(?:[^']|'')*')",
+    re.I,
+)
+_COUNT = re.compile(r"\((?:more than )?[\d,]+ rows.*\)")
+_DATE = re.compile(r"\d{4}-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2}")
+
 Branch = Sequence[Node]
 
 
@@ -54,7 +63,7 @@ def support(branch: Branch) -> tuple[Evidence, ...]:
     """The checks of a branch whose results hold its answer up; empty unless every part of it is found.
 
     A part (a name of a chain or of a list, a number) counts as found where a cell or number of an observation
-    equals it, or where a name stands in the input of a check that brought rows.
+    equals it, or where a name is a quoted text of a query that brought rows.
     """
     steps = [node for node in branch if node.observation is not None and node.observation.outcome == "ok"]
     whole = _text(branch)
@@ -82,13 +91,42 @@ def _holds(node: Node, part: str) -> bool:
     if any(equal(cell, part) for cell in _cells(node.observation)):
         return True
     check = node.action.check if isinstance(node.action, Step) else None
-    is_name = not part.replace(".", "").replace(",", "").lstrip("-$").isdigit()
-    return check is not None and is_name and part.lower() in check.input.lower()
+    if check is None or not _is_name(part) or not _says_something(node.observation):
+        return False
+    return part.casefold() in {literal.casefold() for literal in _literals(check.input)}
+
+
+def _is_name(part: str) -> bool:
+    """Whether a part is no number and no date: those stand in queries as bounds, and prove nothing there."""
+    return any(character.isalpha() for character in part) and not _DATE.match(part)
 
 
 def _cells(observation: Observation) -> list[str]:
+    """What an observation says, in pieces: a table's cells without its header, else what stands between signs."""
+    if observation.tool == TABLES:
+        brought = [*_rows(observation.text), *_rows(observation.brief)]
+        return [cell for row in brought for cell in row]
     pieces = re.split(r"[\n|≈=]", f"{observation.text}\n{observation.brief}")
     return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The rows of a rendered table: its first line is the header, a line in brackets tells how many there are."""
+    lines = [line for line in text.split("\n")[1:] if not _COUNT.fullmatch(line)]
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def _says_something(observation: Observation) -> bool:
+    """Whether a table brought a row that is not just an empty aggregate (`count(*)` of nothing is a row, too)."""
+    if observation.tool != TABLES:
+        return False
+    return any(cell not in ("NULL", "0", "0.0") for row in _rows(observation.text) for cell in row)
+
+
+def _literals(query: str) -> set[str]:
+    """The texts that a query looks for; not those that it compares by size or leaves out."""
+    found = _QUOTED.findall(_LEFT_OUT.sub(" ", query))
+    return {literal.replace("''", "'") for literal in found}
 
 
 def _evidence(node: Node) -> Evidence:

@@ -1,3 +1,5 @@
+import pytest
+
 from agent_runtime.decide import answer_parts, rank, support
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Step, Verdict
 
@@ -72,3 +74,29 @@ def test_failed_branches_lower_the_confidence():
 
 def test_the_prefix_yes_is_no_station():
     assert answer_parts("yes: A -> B") == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "seen"),
+    [
+        ("Ghost Ltd", "SELECT * FROM t WHERE dst = 'Ghost Ltd'", "dst | total\n(0 rows)"),
+        ("Ghost Ltd", "SELECT count(*) AS n FROM t WHERE dst = 'Ghost Ltd'", "n\n0"),
+        ("Ghost Ltd", "SELECT sum(x) AS s FROM t WHERE dst = 'Ghost Ltd'", "s\nNULL"),
+        ("Ghost Ltd", "SELECT dst FROM t WHERE dst <> 'Ghost Ltd'", "dst\nNova"),
+        ("Ghost Ltd", "SELECT dst FROM t WHERE dst NOT IN ('Acme', 'Ghost Ltd')", "dst\nNova"),
+        ("no", "SELECT dst FROM t WHERE src = 'Nova'", "dst\nAcme"),
+        ("2024-01-05", "SELECT dst FROM t WHERE day = '2024-01-05'", "dst\nAcme"),
+        ("2024-01-05T00:00", "SELECT dst FROM t WHERE day >= '2024-01-05T00:00'", "dst\nAcme"),
+        ("total", "SELECT dst, total FROM t", "dst | total\nAcme | 3"),
+        ("0 rows", "SELECT dst FROM t", "dst\n(0 rows)"),
+    ],
+)
+def test_what_a_query_merely_asks_or_names_supports_no_answer(said, asked, seen):
+    assert support(branch(said, (asked, seen))) == ()
+
+
+@pytest.mark.parametrize("said", ["O'Hara Ltd", "acme"])
+def test_a_name_that_a_query_with_rows_looked_for_is_supported_however_it_is_written(said):
+    asked = "SELECT n FROM flow_chain('Acme', 'O''Hara Ltd')"
+
+    assert support(branch(said, (asked, "n\n2")))

@@ -38,4 +38,4 @@ async def test_a_golden_run_decided_anew_gives_its_answer_without_a_model(name):
     async with open_runtime(RunConfig.load(), model=ScriptedModel(unasked)) as runtime:
         found = await runtime.redecide(TRACES / f"{name}.jsonl")
 
-    assert found.text == ANSWERS[name]
+    assert (found.text, found.verdict) == (ANSWERS[name], "confirmed")
