@@ -1,21 +1,18 @@
 """The whole traced flow for Gephi, yEd or Cytoscape: accounts and edges with their amounts, in plain numbers.
 
-Written line by line, for a long trace has more edges than a graph library should hold. A node is an account: one name,
+SQL makes the lines, for a long trace has more edges than a graph library should hold. A node is an account: one name,
 in one currency where the tables have several.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
-from xml.sax.saxutils import escape, quoteattr
+from typing import IO
 
 from agent_runtime.jobs.cashflow.ledger import Ledger
-from agent_runtime.jobs.cashflow.types import plain_units
+from agent_runtime.jobs.cashflow.sql import quote
 
-_NOT_IN_XML = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
-)  # XML 1.0 cannot hold it
+_NOT_IN_XML = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{fffe}\x{ffff}]"  # XML 1.0 cannot hold these
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 _CHUNK = 20_000
 _KEYS = {
     "node": {
@@ -30,6 +27,7 @@ _KEYS = {
 
 def write_graphml(ledger: Ledger, source: int, target: int | None, path: Path) -> None:
     """Write every account that the source's money reached and every edge; `rows` are all the rows of an edge."""
+    _name_nodes(ledger, source)
     with path.open("w", encoding="utf-8") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n')
         file.write('<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n')
@@ -37,68 +35,71 @@ def write_graphml(ledger: Ledger, source: int, target: int | None, path: Path) -
             for name, of in keys.items():
                 file.write(f'<key id="{kind}-{name}" for="{kind}" attr.name="{name}" attr.type="{of}"/>\n')
         file.write('<graph edgedefault="directed">\n')
-        _write_nodes(ledger, source, target, file)
-        _write_edges(ledger, file)
+        _write_lines(ledger, _nodes_sql(ledger, source, target), file)
+        _write_lines(ledger, _edges_sql(ledger), file)
         file.write("</graph>\n</graphml>\n")
 
 
-def _write_nodes(ledger: Ledger, source: int, target: int | None, file: IO[str]) -> None:
-    rows = _read(
-        ledger,
-        f"""
-        SELECT {source}, n.name, c.code, 0, NULL, s.sent, NULL, NULL
-        FROM (SELECT currency, sum(traced)::BIGINT AS sent FROM edge WHERE payer = {source} GROUP BY currency) s
-        JOIN currency c ON c.id = s.currency JOIN account n ON n.id = {source}
-        UNION ALL
-        SELECT account, name, code, hops, received::BIGINT, paid::BIGINT, fees::BIGINT, kept FROM named_flow""",
-    )
-    for account, name, code, hops, *amounts in rows:
-        role = {source: "source", target: "target"}.get(account, "account")
-        money = zip(("received", "paid", "fees", "kept"), amounts, strict=True)
-        plain = {key: plain_units(units, ledger.digits) for key, units in money if units is not None}
-        values = {"label": name, "role": role, "currency": code, "hops": str(hops), **plain}
-        file.write(f"<node id={_node(ledger, name, code)}>{_data('node', values)}</node>\n")
+def _name_nodes(ledger: Ledger, source: int) -> None:
+    """Leave table `node`: account, currency, and as XML the account's name, the currency's code, the node's own id."""
+    own = "label" if ledger.n_currencies == 1 else "label || ' [' || code || ']'"
+    ledger.con.execute(f"""
+        CREATE TABLE node AS SELECT *, {own} AS own FROM (
+            SELECT account, currency, {_xml_sql("a.name")} AS label, {_xml_sql("c.code")} AS code
+            FROM (SELECT account, currency FROM flow
+                  UNION SELECT payer, currency FROM edge WHERE payer = {source})
+            JOIN account a ON a.id = account JOIN currency c ON c.id = currency)""")
 
 
-def _write_edges(ledger: Ledger, file: IO[str]) -> None:
-    files = [mapping.file for mapping in ledger.mappings]
-    rows = _read(
-        ledger,
-        f"""
-        SELECT p.name, q.name, c.code, e.traced, e.n, {ledger.moment_sql("e.first")},
-               {ledger.moment_sql("e.last")}, shown
+def _nodes_sql(ledger: Ledger, source: int, target: int | None) -> str:
+    aim = -1 if target is None else target
+    role = f"CASE account WHEN {source} THEN 'source' WHEN {aim} THEN 'target' ELSE 'account' END"
+    amounts = {name: _money_sql(ledger, f"f.{name}") for name in ("received", "paid", "fees", "kept")}
+    values = {"label": "label", "role": role, "currency": "code", "hops": "coalesce(f.hops, 0)", **amounts}
+    return f"""
+        SELECT '<node id="' || own || '">' || {_data_sql("node", values)} || '</node>'
+        FROM node LEFT JOIN flow f USING (account, currency) ORDER BY f.hops NULLS FIRST, account, currency"""
+
+
+def _edges_sql(ledger: Ledger) -> str:
+    files = ", ".join(_xml_sql(quote(mapping.file)) for mapping in ledger.mappings)
+    values = {
+        "currency": "p.code", "traced": _money_sql(ledger, "e.traced"), "n": "e.n",
+        "first": ledger.moment_sql("e.first"), "last": ledger.moment_sql("e.last"), "rows": "places",
+    }  # fmt: skip
+    return f"""
+        SELECT '<edge source="' || p.own || '" target="' || q.own || '">' || {_data_sql("edge", values)} || '</edge>'
         FROM edge e JOIN (
-            SELECT payer, payee, currency, list((file, row) ORDER BY id) AS shown
+            SELECT payer, payee, currency, string_agg([{files}][file + 1] || ':' || row, ' ' ORDER BY id) AS places
             FROM movement WHERE traced > 0 GROUP BY ALL) USING (payer, payee, currency)
-        JOIN account p ON p.id = payer JOIN account q ON q.id = payee JOIN currency c ON c.id = currency
-        ORDER BY e.traced DESC, payer, payee""",
-    )
-    for payer, payee, code, traced, n, first, last, rows_of_edge in rows:
-        ends = f"source={_node(ledger, payer, code)} target={_node(ledger, payee, code)}"
-        places = " ".join(f"{files[index]}:{row}" for index, row in rows_of_edge)
-        values = {
-            "currency": code, "traced": plain_units(traced, ledger.digits), "n": str(n), "first": first, "last": last,
-            "rows": places,
-        }  # fmt: skip
-        file.write(f"<edge {ends}>{_data('edge', values)}</edge>\n")
+        JOIN node p ON p.account = payer AND p.currency = e.currency
+        JOIN node q ON q.account = payee AND q.currency = e.currency ORDER BY e.traced DESC, payer, payee"""
 
 
-def _read(ledger: Ledger, query: str) -> Iterator[tuple[Any, ...]]:
+def _write_lines(ledger: Ledger, query: str, file: IO[str]) -> None:
     cursor = ledger.con.cursor()
     cursor.execute(query)
     while chunk := cursor.fetchmany(_CHUNK):
-        yield from chunk
+        file.writelines(f"{line}\n" for (line,) in chunk)
 
 
-def _node(ledger: Ledger, name: str, code: str) -> str:
-    return quoteattr(_clean(name if ledger.n_currencies == 1 else f"{name} [{code}]"))
-
-
-def _data(kind: str, values: Mapping[str, str]) -> str:
-    return "".join(
-        f'<data key="{kind}-{name}">{escape(_clean(value))}</data>' for name, value in values.items()
+def _data_sql(kind: str, values: Mapping[str, str]) -> str:
+    """SQL of data elements; one whose value is NULL is left out."""
+    elements = (
+        f"coalesce('<data key=\"{kind}-{name}\">' || ({value}) || '</data>', '')"
+        for name, value in values.items()
     )
+    return " || ".join(elements)
 
 
-def _clean(text: str) -> str:
-    return _NOT_IN_XML.sub("\ufffd", text)
+def _money_sql(ledger: Ledger, units: str) -> str:
+    """SQL of an amount as a plain decimal; none here is negative."""
+    one = 10**ledger.digits
+    return f"({units} // {one}) || '.' || lpad(({units} % {one})::VARCHAR, {ledger.digits}, '0')"
+
+
+def _xml_sql(text: str) -> str:
+    """SQL of a text as XML."""
+    for character, escape in _ESCAPES.items():
+        text = f"replace({text}, chr({ord(character)}), {quote(escape)})"
+    return f"regexp_replace({text}, {quote(_NOT_IN_XML)}, chr(65533), 'g')"
