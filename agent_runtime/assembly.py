@@ -68,7 +68,9 @@ async def open_runtime(
         SandboxError: The sandbox that was asked for is not to be had.
     """
     config = config or RunConfig.load()
-    name = config.strategy or ALLOTMENTS[config.think].strategy
+    allotment = ALLOTMENTS[config.think]
+    name = config.strategy or allotment.strategy
+    is_allotted = strategy is None and config.strategy is None
     sandbox = await build_sandbox(config)
     own_model = model is None
     model = model or FlowPlanner(build_model(config))
@@ -83,6 +85,7 @@ async def open_runtime(
         (lambda speaker: ProcessReward(ToolVerdicts(), speaker)) if verifier is None else lambda _: verifier,
         strategy or build_strategy(name),
         name if strategy is None else type(strategy).__name__,
+        allotment.branches if is_allotted else None,
         energy_counter(card_device),
     )
     closables: list[object] = [*built_in, sandbox, *([model] if own_model else [])]

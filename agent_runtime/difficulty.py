@@ -1,4 +1,7 @@
-"""How much thinking a question gets: the four settings of `--think`, each a strategy and a soft ceiling."""
+"""How much thinking a question gets: the four settings of `--think`, each a strategy and a branch budget.
+
+`--max-branches` takes the budget's place; a strategy that is named by hand has none.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

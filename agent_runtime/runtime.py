@@ -45,6 +45,7 @@ class Parts:
     verifier: Callable[[Model], Verifier]
     strategy: Strategy
     strategy_name: str
+    n_branches: int | None = None  # the branch budget of a run that is given none
     read_joules: Callable[[], float | None] = lambda: None
 
 
@@ -208,7 +209,10 @@ class Runtime:
     ) -> Answer:
         """Search until the strategy is content, the budget is spent, or somebody interrupts."""
         config, parts = self._config, self._parts
-        meter = Meter(config.budget, config.prices, parts.read_joules, already_seconds=already_seconds)
+        budget = config.budget
+        if budget.branches is None:
+            budget = replace(budget, branches=parts.n_branches)
+        meter = Meter(budget, config.prices, parts.read_joules, already_seconds=already_seconds)
         graph = SearchGraph()
         graph.add(Node(0, None, 0, seed=config.seed))
         loop = ReasoningLoop(prompt, model, dispatcher, parts.verifier(model), graph, meter, emit)

@@ -5,7 +5,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
+from agent_runtime.difficulty import ALLOTMENTS
 from agent_runtime.errors import InputError, ModelError
 from agent_runtime.models.scripted import Script, ScriptedModel, branches
 from agent_runtime.protocols import Model, Strategy, ToolContext
@@ -14,7 +16,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import RunFinished, RunStarted
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Completion, Request, Task
+from agent_runtime.types import Action, Backtrack, Completion, Request, Step, Task
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
 
@@ -203,3 +205,34 @@ async def test_tokens_on_branches_that_did_not_carry_the_answer_are_wasted(tmp_p
         found = await rt.solve("How much?")
 
     assert 0 < found.usage.wasted_tokens < found.usage.n_tokens
+
+
+def restless(request: Request) -> Action:
+    """Never answers, never says the same twice; each branch gives up after a few steps."""
+    if len(request.path) == 4:
+        return Backtrack(f"lost at {request.seed}")
+    return Step(f"Look at {request.seed}.")
+
+
+async def n_branches_of(path: Path, **settings: object) -> int:
+    config = RunConfig.load({"trace": path, **settings})
+    async with open_runtime(config, model=ScriptedModel(restless)) as rt:
+        await rt.solve("How much?")
+    graph = read(path).graph()
+    return sum(not graph.children(node.id) for node in graph)
+
+
+@pytest.mark.parametrize("think", ["quick", "standard", "deep", "auto"])
+async def test_a_thinking_time_opens_no_more_branches_than_it_is_allotted(think, tmp_path):
+    n_branches = await n_branches_of(tmp_path / "run.jsonl", think=think)
+
+    assert n_branches == ALLOTMENTS[think].branches
+
+
+async def test_an_explicit_branch_budget_takes_the_place_of_the_allotted_one(tmp_path):
+    assert await n_branches_of(tmp_path / "few.jsonl", think="deep", max_branches=3) == 3
+    assert await n_branches_of(tmp_path / "more.jsonl", think="deep", max_branches=40) == 40
+
+
+async def test_a_strategy_named_by_hand_has_no_allotted_branch_budget(tmp_path):
+    assert await n_branches_of(tmp_path / "run.jsonl", strategy="best_first") > ALLOTMENTS["auto"].branches
