@@ -76,8 +76,12 @@ soak: dev  ## what takes too long for every day: random budgets, a thousand sand
 	$(BIN)/python -m bench.soak_sandbox --sandbox docker
 	$(BIN)/python -m bench.soak_sandbox --sandbox bubblewrap
 
-train-smoke: dev weights  ## every training stage on a CPU, in minutes
-	$(BIN)/agent-runtime train smoke --out build/train-smoke
+train-smoke: dev weights  ## every training stage on a CPU, in minutes; learns from the shipped traces too
+	rm -rf build/train-smoke
+	mkdir -p build/train-smoke
+	cp -r traces build/train-smoke/traces
+	$(BIN)/agent-runtime review build/train-smoke/traces/calculation.jsonl --up 2 --up 3 --note "the smoke test's"
+	$(BIN)/agent-runtime train smoke --out build/train-smoke --traces build/train-smoke/traces
 
 train-embedded: dev weights  ## the embedded model's whole recipe: needs a CUDA device (GSM8K=FILE: its training set)
 	$(BIN)/agent-runtime train embedded --out build/train-embedded $(if $(GSM8K),--gsm8k "$(GSM8K)") $(ARGS)

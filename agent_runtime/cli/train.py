@@ -18,6 +18,10 @@ Places = Annotated[
     list[Path], typer.Argument(metavar="TRACE...", help="Traces, or folders of traces.", show_default=False)
 ]
 
+Traces = Annotated[
+    list[Path] | None, typer.Option("--traces", metavar="PLACE", help="Runs to learn from, besides.")
+]
+
 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
@@ -50,9 +54,7 @@ def run(
         Path | None,
         typer.Option("--gsm8k", metavar="FILE", help="GSM8K's training set, for the recipe's hash."),
     ] = None,
-    traces: Annotated[
-        list[Path] | None, typer.Option("--traces", metavar="PLACE", help="Runs to learn from, besides.")
-    ] = None,
+    traces: Traces = None,
     stages: Annotated[
         str, typer.Option("--stages", metavar="LIST", help="Some of them, with commas.")
     ] = "sft,judge,grpo,evaluate",
@@ -78,12 +80,15 @@ def run(
 
 
 @train.command()
-def smoke(out: Out) -> None:
+def smoke(out: Out, traces: Traces = None) -> None:
     """Run every stage small, on the CPU, with a tiny random model: shows that the machinery works, no more."""
-    _needs("peft")
+    _needs("peft", "datasets")
+    from agent_runtime.training.pipeline import STAGES  # noqa: PLC0415
     from agent_runtime.training.recipe import RECIPES, read_recipe  # noqa: PLC0415
 
-    _train(read_recipe(RECIPES / "smoke.toml"), out, ("sft", "judge", "grpo", "evaluate"))
+    recipe = read_recipe(RECIPES / "smoke.toml")
+    data = recipe.data.model_copy(update={"traces": tuple(traces or ())})
+    _train(recipe.model_copy(update={"data": data}), out, STAGES)
 
 
 @train.command()

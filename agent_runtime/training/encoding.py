@@ -6,12 +6,23 @@ mistakes are read but not learned. Where a step ends is kept: there the judge's 
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from agent_runtime.prompt import RoleTokens, Tokenizer
+from agent_runtime.errors import ActionSyntaxError
+from agent_runtime.parsing import parse, read_ids
+from agent_runtime.prompt import ROLES, RoleTokens, Tokenizer
 from agent_runtime.training.tasks.example import Example
 from agent_runtime.types import FinalAnswer, Malformed, Node, Plan, Prompt, Step
 
 TURN_END = "<|im_end|>"
+
+
+class ReadingTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also reads: recorded ids may be another model's."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, byte for byte."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +42,19 @@ class Sample:
 
 
 def encode(
-    prompt: Prompt, path: Sequence[Node], tokenizer: Tokenizer, unlearned: Collection[int] = ()
+    prompt: Prompt, path: Sequence[Node], tokenizer: ReadingTokenizer, unlearned: Collection[int] = ()
 ) -> Sample:
     """A path as one sample; the actions of the nodes in `unlearned` are read but not learned."""
+    roles = {tokenizer.role_id(role): role for role in ROLES}
     dialect = RoleTokens(tokenizer)
     ids = list(dialect.head(prompt))
     is_own = [False] * len(ids)
     step_ends: list[tuple[int, int]] = []
-    for node in path:
-        if node.action is None or isinstance(node.action, Malformed):
+    for recorded in path:
+        if recorded.action is None or isinstance(recorded.action, Malformed):
             continue
+        node = _in_own_ids(recorded, tokenizer, roles)
+        assert node.action is not None
         written = node.token_ids or dialect.write(node.action)
         is_learned = node.id not in unlearned
         ids += written
@@ -57,6 +71,15 @@ def encode(
     return Sample(tuple(ids), tuple(is_own), tuple(step_ends))
 
 
+def _in_own_ids(node: Node, tokenizer: ReadingTokenizer, roles: dict[int, str]) -> Node:
+    """The node with its ids as recorded where this tokenizer reads its action from them, else without ids."""
+    try:
+        is_own = parse(read_ids(node.token_ids, roles, tokenizer.decode)) == node.action
+    except ActionSyntaxError:
+        is_own = False
+    return node if is_own or not node.token_ids else replace(node, token_ids=(), logprobs=())
+
+
 def _forced(node: Node, n_written: int) -> list[bool]:
     """Which tokens of an action the grammar left no choice about: the engine gives them log-probability 0.
 
@@ -67,7 +90,7 @@ def _forced(node: Node, n_written: int) -> list[bool]:
     return [isinstance(node.action, Plan) and node.depth == 1, *([False] * (n_written - 1))]
 
 
-def encode_example(example: Example, tokenizer: Tokenizer) -> Sample:
+def encode_example(example: Example, tokenizer: ReadingTokenizer) -> Sample:
     """A generated example; its mistakes are not learned and are labelled bad, its other steps good."""
     path = example.path()
     mistakes = {node.id for node, turn in zip(path[1:], example.turns, strict=True) if turn.is_mistake}

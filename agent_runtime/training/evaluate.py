@@ -45,7 +45,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class FamilyResult:
-    """One family's figures. `within`: at least one of the voters was right, as a repair needs."""
+    """One family's figures. `within`: at least one of the voters was right, as a repair needs.
+
+    Tokens are what the model wrote for an item, on average: figures of two models compare at equal tokens only.
+    """
 
     family: str
     greedy: Share
@@ -53,6 +56,8 @@ class FamilyResult:
     within: Share
     n_votes: int
     recovered: Share | None = None
+    greedy_tokens: float = 0.0
+    voted_tokens: float = 0.0
 
     def as_row(self) -> dict[str, object]:
         """The figures as plain values."""
@@ -86,7 +91,14 @@ async def evaluate_family(
         share(group.share_right > 0 for group in warm),
         n_votes,
         recovered,
+        mean_tokens(greedy),
+        mean_tokens(warm),
     )
+
+
+def mean_tokens(groups: Sequence[RolloutGroup]) -> float:
+    """How many tokens the model wrote for an item."""
+    return sum(group.n_tokens for group in groups) / max(1, len(groups))
 
 
 def share(verdicts: Iterable[bool]) -> Share:

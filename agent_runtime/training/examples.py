@@ -11,9 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from agent_runtime.errors import InputError
-from agent_runtime.prompt import Tokenizer
 from agent_runtime.trace.reader import Trace, read
-from agent_runtime.training.encoding import Sample, encode, encode_example
+from agent_runtime.training.encoding import ReadingTokenizer, Sample, encode
 from agent_runtime.training.feedback import read_reviews
 from agent_runtime.training.recipe import Data
 from agent_runtime.training.tasks import generate
@@ -52,17 +51,15 @@ def _draw(job: tuple[str, int, int, int]) -> list[Example]:
     return list(generate(family, n, seed * 1_000_003 + start))
 
 
-def samples_of(data: Data, tokenizer: Tokenizer, seed: int) -> Iterator[Sample]:
-    """Everything that a recipe learns from, encoded."""
-    for example in examples_of(data, seed):
-        yield encode_example(example, tokenizer)
-    for trace in traces_of(data.traces):
+# --- recorded runs
+
+
+def samples_of_runs(places: Iterable[Path], tokenizer: ReadingTokenizer) -> Iterator[Sample]:
+    """The recorded runs that have a verified answer, encoded."""
+    for trace in traces_of(places):
         sample = surviving_sample(trace, tokenizer)
         if sample is not None:
             yield sample
-
-
-# --- recorded runs
 
 
 def traces_of(places: Iterable[Path]) -> Iterator[Trace]:
@@ -93,7 +90,7 @@ def surviving_path(trace: Trace) -> tuple[Node, ...] | None:
     return tuple(path) if is_confirmed else None
 
 
-def surviving_sample(trace: Trace, tokenizer: Tokenizer) -> Sample | None:
+def surviving_sample(trace: Trace, tokenizer: ReadingTokenizer) -> Sample | None:
     """The verified path of a run as a sample; steps on it that failed are read but not learned."""
     path = surviving_path(trace)
     if path is None or trace.started is None:

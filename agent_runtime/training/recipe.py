@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent_runtime.errors import ConfigError
 
@@ -50,11 +50,29 @@ class Lora(_Part):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
+class Rollouts(_Part):
+    """Trees of rollouts that label steps: `tasks` of each family, up to `branches` chains a tree."""
+
+    families: tuple[str, ...] = ()
+    tasks: int = Field(default=8, gt=0)
+    branches: int = Field(default=8, gt=1)
+    temperature: float = Field(default=1.0, gt=0)
+    max_tokens: int = Field(default=800, gt=0)  # of a chain
+
+    @field_validator("families")
+    @classmethod
+    def _have_answers(cls, families: tuple[str, ...]) -> tuple[str, ...]:
+        if "debugging" in families:
+            raise ValueError("a repair has no answer that an oracle could compare; name other families")
+        return families
+
+
 class Judge(_Part):
     """The process reward: share of the loss that stays on the actions, so that the policy is kept."""
 
     optimiser: Optimiser = Optimiser(learning_rate=3e-4)
     examples: dict[str, int] = {}
+    rollouts: Rollouts = Rollouts()
     policy_weight: float = Field(default=0.5, ge=0)
 
 
@@ -84,6 +102,7 @@ class Recipe(_Part):
     judge: Judge = Judge()
     grpo: Reinforcement = Reinforcement()
     heldout: dict[str, int] = {}  # items a family that the stages are measured on
+    votes: int = Field(default=8, gt=0)  # chains that vote on each of them
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -15,8 +15,9 @@ from agent_runtime.config import RunConfig
 from agent_runtime.protocols import Expander, Model, Strategy
 from agent_runtime.runtime import Runtime
 from agent_runtime.trace.events import RunFinished, RunStarted
-from agent_runtime.trace.reader import read
-from agent_runtime.training.step_labels import leaves
+from agent_runtime.trace.reader import Trace, read
+from agent_runtime.training.encoding import ReadingTokenizer, Sample
+from agent_runtime.training.step_labels import labelled_samples, leaves
 from agent_runtime.training.tasks.checking import is_right
 from agent_runtime.training.tasks.example import Example
 from agent_runtime.training.tasks.teacher import write_parquet
@@ -31,6 +32,25 @@ class OpenRuntime(Protocol):
     def __call__(
         self, config: RunConfig, *, model: Model, strategy: Strategy | None = None
     ) -> AbstractAsyncContextManager[Runtime]: ...
+
+
+class Forks:
+    """A tree of at most `n` chains: each open one forks in two while there is room, nothing ends them early.
+
+    Several continuations of the same step are what a share of right answers is taken over.
+    """
+
+    def __init__(self, n: int, sampling: Sampling) -> None:
+        self._n = n
+        self._sampling = sampling
+
+    async def search(self, tree: Expander) -> None:
+        """Expand every open chain until none is open."""
+        branches = [tree.root]
+        while branches:
+            width = 2 if branches[0].depth and 2 * len(branches) <= self._n else 1
+            children = await tree.expand(branches, width, self._sampling)
+            branches = [node for node in children if node.state == "open"]
 
 
 class Group:
@@ -71,6 +91,11 @@ class RolloutGroup:
     prompt: Prompt
     rollouts: tuple[Rollout, ...]
     text: str | None = None  # what the runtime made of them
+
+    @property
+    def n_tokens(self) -> int:
+        """What the policy wrote; a group's chains share nothing."""
+        return sum(rollout.n_tokens for rollout in self.rollouts)
 
     @property
     def share_right(self) -> float:
@@ -137,20 +162,58 @@ async def draw_rollouts(
     return await gather([call(at) for at in range(len(examples))], limit=draw.parallel)
 
 
+async def draw_labels(
+    examples: Sequence[Example],
+    model: Model,
+    open_runtime: OpenRuntime,
+    draw: Draw,
+    folder: Path,
+    tokenizer: ReadingTokenizer,
+) -> list[Sample]:
+    """The steps of a tree of rollouts for every example, labelled by how many of their continuations end right.
+
+    Raises:
+        ModelError: The model failed.
+        SandboxError: The sandbox failed.
+    """
+
+    async def label(at: int) -> list[Sample]:
+        example, strategy = examples[at], Forks(draw.n, draw.sampling)
+        trace = await _recorded(example, f"l{draw.seed}-{at}", model, open_runtime, draw, folder, strategy)
+        return labelled_samples(trace, tokenizer, partial(is_right, gold=example.answer))
+
+    drawn = await gather([partial(label, at) for at in range(len(examples))], limit=draw.parallel)
+    return [sample for samples in drawn for sample in samples]
+
+
 async def _draw_group(
     example: Example, name: str, model: Model, open_runtime: OpenRuntime, draw: Draw, folder: Path
 ) -> RolloutGroup:
-    trace = folder / f"{name}.jsonl"
-    trace.unlink(missing_ok=True)
-    config = RunConfig.load(
-        {"trace": trace, "seed": draw.seed, "max_tokens": draw.max_tokens * draw.n + PROMPT_TOKENS}
-    )
-    async with open_runtime(config, model=model, strategy=Group(draw.n, draw.sampling)) as runtime:
-        await runtime.solve(task_of(example, folder, name))
-    recorded = read(trace)
+    strategy = Group(draw.n, draw.sampling)
+    recorded = await _recorded(example, name, model, open_runtime, draw, folder, strategy)
     graph = recorded.graph()
     started, finished = recorded.started, recorded.finished
     assert isinstance(started, RunStarted)
     rollouts = tuple(Rollout(graph.path(leaf.id)) for leaf in leaves(graph))
     text = finished.answer.candidate if isinstance(finished, RunFinished) else None
     return RolloutGroup(example, started.prompt, rollouts, text)
+
+
+async def _recorded(
+    example: Example,
+    name: str,
+    model: Model,
+    open_runtime: OpenRuntime,
+    draw: Draw,
+    folder: Path,
+    strategy: Strategy,
+) -> Trace:
+    """Run one example with a strategy of ours; its trace."""
+    trace = folder / f"{name}.jsonl"
+    trace.unlink(missing_ok=True)
+    config = RunConfig.load(
+        {"trace": trace, "seed": draw.seed, "max_tokens": draw.max_tokens * draw.n + PROMPT_TOKENS}
+    )
+    async with open_runtime(config, model=model, strategy=strategy) as runtime:
+        await runtime.solve(task_of(example, folder, name))
+    return read(trace)

@@ -1,11 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 from agent_runtime.models.tokenizer import LocalTokenizer
 from agent_runtime.prompt import render_tokens
+from agent_runtime.trace.reader import read
 from agent_runtime.training.encoding import Sample, encode, encode_example, pack
+from agent_runtime.training.examples import surviving_sample
 from agent_runtime.training.tasks import FAMILIES
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Plan, Prompt, Step
 
+ROOT = Path(__file__).parents[2]
 PROMPT = Prompt("How many?", "Table t (1 rows)")
 
 
@@ -52,6 +56,19 @@ def test_recorded_tokens_are_kept_as_sampled_and_forced_ones_are_not_learned(tok
     at = len(sample.ids) - len(ids) - 1
     assert sample.ids[at:-1] == ids
     assert sample.is_own[at:-1] == (False, True, False, True)
+
+
+def test_tokens_of_another_models_tokenizer_are_never_learned(tokenizer):
+    """The shipped run was recorded with the embedded model's 49,152 tokens; this vocabulary has 271."""
+    trace = read(ROOT / "traces" / "calculation.jsonl")
+    assert max(max(node.token_ids, default=0) for node in trace.graph()) > tokenizer.role_id("bad") + 256
+
+    sample = surviving_sample(trace, tokenizer)
+
+    assert sample is not None
+    learned = text(sample, tokenizer, True)
+    assert "<step>Divide.<calc>34 / 2<end>" in learned
+    assert learned.endswith("<answer>17<end><|im_end|>")
 
 
 def test_a_mistake_is_read_but_not_learned_and_labelled_bad(tokenizer):

@@ -8,10 +8,11 @@ from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.trace.reader import read
 from agent_runtime.training.evaluate import AfterFailure, Share, first_failure
-from agent_runtime.training.recipe import RECIPES, read_recipe
+from agent_runtime.training.recipe import RECIPES, Rollouts, read_recipe
 from agent_runtime.training.rollouts import task_of
 from agent_runtime.training.tasks import FAMILIES
 from agent_runtime.types import Completion, ModelCard, Node, Prompt, Request, Step
+from tests.training.traces import record
 
 
 @pytest.mark.slow
@@ -21,8 +22,18 @@ async def test_every_stage_of_the_recipe_runs_and_leaves_weights_that_the_runtim
     recipe = read_recipe(RECIPES / "smoke.toml")
     small = recipe.model_copy(
         update={
-            "data": recipe.data.model_copy(update={"examples": {"quick": 8, "arithmetic": 4}}),
-            "judge": recipe.judge.model_copy(update={"examples": {"arithmetic": 4}}),
+            "data": recipe.data.model_copy(
+                update={
+                    "examples": {"quick": 8, "arithmetic": 4},
+                    "traces": (record(tmp_path / "run.jsonl"),),
+                }
+            ),
+            "judge": recipe.judge.model_copy(
+                update={
+                    "examples": {"arithmetic": 4},
+                    "rollouts": Rollouts(families=("arithmetic",), tasks=1, branches=2, max_tokens=60),
+                }
+            ),
             "grpo": recipe.grpo.model_copy(update={"iterations": 1, "tasks": 1, "group": 2}),
             "heldout": {"quick": 1},
         }
@@ -32,8 +43,16 @@ async def test_every_stage_of_the_recipe_runs_and_leaves_weights_that_the_runtim
     await Pipeline(small, tmp_path, open_runtime, lines.append).run()
 
     figures = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in figures] == ["sft", "judge", "grpo", "adapter", "evaluate"]
+    measured, exported = ["evaluate"] * 3, ["export"] * 3
+    assert [line["stage"] for line in figures] == ["sft", "judge", "grpo", "adapter", *measured, *exported]
     assert len({line["recipe"] for line in figures}) == 1
+    assert [line["weights"] for line in figures if line["stage"] == "evaluate"] == ["sft", "judge", "grpo"]
+    assert all(line["rows"] == 1 for line in figures if line["stage"] == "export" and line["kind"] == "sft")
+    assert (figures[0]["runs"], figures[0]["too_long"]) == (1, 0)
+    assert figures[1]["labels_in_runs"] == 1  # the refuted step of the recorded run
+    table = (tmp_path / "comparison.md").read_text()
+    assert [line.split("|")[2].strip() for line in table.splitlines()[2:5]] == ["sft", "judge", "grpo"]
+    assert all((tmp_path / stage / "model.safetensors").is_file() for stage in ("sft", "judge", "grpo"))
     assert (tmp_path / "adapter" / "role_tokens.safetensors").is_file()
     assert json.loads((tmp_path / "model" / "config.json").read_text())["is_step_judge"] is True
 

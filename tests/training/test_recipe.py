@@ -17,6 +17,7 @@ def test_the_shipped_recipes_are_valid_and_name_families_that_exist(name):
     recipe = read_recipe(RECIPES / f"{name}.toml")
 
     named = {*recipe.data.examples, *recipe.judge.examples, *recipe.heldout, *recipe.grpo.families}
+    named |= set(recipe.judge.rollouts.families)
     assert named <= set(FAMILIES)
 
 
@@ -29,6 +30,14 @@ def test_a_misspelt_setting_is_named(tmp_path):
     path.write_text("[sft]\nlearning_rat = 1\n")
 
     with pytest.raises(ConfigError, match=r"sft\.learning_rat"):
+        read_recipe(path)
+
+
+def test_rollouts_label_no_repairs_which_have_no_answer_to_compare(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[judge.rollouts]\nfamilies = ["debugging"]\n')
+
+    with pytest.raises(ConfigError, match="no answer that an oracle"):
         read_recipe(path)
 
 
