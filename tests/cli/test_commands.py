@@ -11,11 +11,14 @@ from agent_runtime.cli import main
 from agent_runtime.cli.checkup import Finding, checkup
 from agent_runtime.cli.recorded import recorded_config
 from agent_runtime.cli.screen import screen
+from agent_runtime.config import cache_folder
 from agent_runtime.errors import InputError, SandboxError
 from agent_runtime.trace.recorder import Recorder
 from tests.trace.runs import a_run, started, write
 
 Capture = pytest.CaptureFixture[str]
+
+REAL_CACHE = cache_folder().parent
 
 
 @pytest.fixture(autouse=True)
@@ -261,7 +264,9 @@ async def test_the_checkup_says_what_to_do_about_a_miss():
 
 @pytest.mark.slow
 @pytest.mark.weights
-async def test_the_checkup_says_how_many_branches_fit():
+async def test_the_checkup_says_how_many_branches_fit(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(REAL_CACHE))  # where the weights are
+
     found = {finding.name: finding for finding in await checkup({})}
 
     n_fit, _, memory = found["branches"].text.partition(" at once of 256 tokens ")
