@@ -4,6 +4,9 @@ Passing the visible tests is weak evidence (Smith et al. 2015, "Is the cure wors
 grouped by what they do on mutated inputs; the group with most weight behind it wins (as in CodeT, Chen et al.
 2022, arXiv:2207.10397, with edits in the place of samples), and in it the likeliest edit. How a single fix looks by
 itself is in `plausibility`; where nothing could be compared, nobody can be sure, and the confidence says so.
+
+The right edit may not be among those enumerated. It counts as one more hypothesis, as likely as the average of those
+that do not pass, with a behaviour of its own (`unseen`): a lone edit that passes is believed if it is likelier.
 """
 
 from collections import defaultdict
@@ -57,8 +60,11 @@ async def compare(
     passing: Sequence[Candidate],
     likelihood: Mapping[Candidate, float],
     words: str = "",
+    unseen: float = 0.0,
 ) -> list[Ranked]:
     """The passing candidates, best first. `likelihood` replaces a prior; `words` say what the program should do.
+
+    `unseen` is the weight of an edit that was not enumerated.
 
     Raises:
         SandboxError: The sandbox failed.
@@ -81,13 +87,15 @@ async def compare(
         * UNREAD ** n_unread(candidate.applied(sources[candidate.file]))
         for candidate, seems in zip(passing, looks, strict=True)
     ]
-    return _ranked(passing, weights, trials, looks, known.n_compared(trials))
+    return _ranked(passing, weights, trials, looks, known.n_compared(trials), unseen)
 
 
-def not_compared(passing: Sequence[Candidate], likelihood: Mapping[Candidate, float]) -> list[Ranked]:
+def not_compared(
+    passing: Sequence[Candidate], likelihood: Mapping[Candidate, float], unseen: float = 0.0
+) -> list[Ranked]:
     """The passing candidates, likeliest first, where no laboratory can run: each may behave in its own way."""
     weights = {one: likelihood.get(one, one.prior) for one in passing}
-    total = sum(weights.values()) or 1.0
+    total = sum(weights.values()) + unseen or 1.0
     found = [Ranked(one, weight, share=weight / total).unchecked(UNTRIED) for one, weight in weights.items()]
     return sorted(found, key=lambda one: -one.weight)
 
@@ -98,6 +106,7 @@ def _ranked(
     trials: Sequence[Trial],
     looks: Sequence[Look],
     n_inputs: int,
+    unseen: float,
 ) -> list[Ranked]:
     """Best group first; a place and an operator count once in a group, however often it has them."""
     behaviours = [
@@ -111,7 +120,7 @@ def _ranked(
         group[kind] = max(group.get(kind, 0.0), weight)
         n_agreeing[behaviour] += 1
     sums = {behaviour: sum(group.values()) for behaviour, group in groups.items()}
-    total = sum(sums.values()) or 1.0
+    total = sum(sums.values()) + unseen or 1.0
     found = [
         Ranked(one, weight, n_agreeing[behaviour], sums[behaviour] / total, seems.plausibility, seems.doubts, n_inputs)
         for one, weight, behaviour, seems in zip(passing, weights, behaviours, looks, strict=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from agent_runtime.config import RunConfig
@@ -249,10 +250,13 @@ async def _choose(
     judged, usage = await weighed(passing[:MAX_COMPARED], case.sources, words, case.workshop.model)
     case.judging += usage
     weights = {**weights, **judged}
+    passed = set(passing)
+    others = [weight for one, weight in weights.items() if one not in passed]
+    unseen = fmean(others) if others else 0.0
     if laboratory is not None:
-        ranked = await compare(laboratory, case.sources, passing, weights, words)
+        ranked = await compare(laboratory, case.sources, passing, weights, words, unseen)
     else:
-        ranked = not_compared(passing, weights)
+        ranked = not_compared(passing, weights, unseen)
     tests = EarlierTests(
         case.workshop.sandbox, case.scope, case.request.run_seconds * 3, case.request.command
     )

@@ -14,7 +14,7 @@ from agent_runtime.jobs.debugging.source import FunctionNode, parameters
 
 SILENCED = 0.05  # where a function that the failing run reached is not reached any more
 WRONG_EXAMPLE = 0.05  # for each example in the words that comes out wrong
-NEW_CRASH = 0.5  # where most inputs crash that worked before
+NEW_CRASH = 0.25  # where every input crashes that worked before; where half of them do, its square root
 NEW_KIND = (
     0.5  # where a function returns a kind of value that neither its known calls nor the program before did
 )
@@ -101,9 +101,10 @@ def _crashes(trial: Trial, known: Known) -> list[tuple[float, str]]:
     pairs = list(zip(trial.outputs, known.as_is.outputs, strict=False))
     worked = [new for new, old in pairs if not _is_crash(old)]
     n_crashes = sum(map(_is_crash, worked))
-    if n_crashes * 2 <= len(worked):
+    if not n_crashes:
         return []
-    return [(NEW_CRASH, f"crashes on {n_crashes} of {len(worked)} mutated inputs that worked before")]
+    factor = NEW_CRASH ** (n_crashes / len(worked))
+    return [(factor, f"crashes on {n_crashes} of {len(worked)} mutated inputs that worked before")]
 
 
 def _kinds(trial: Trial, known: Known) -> list[tuple[float, str]]:

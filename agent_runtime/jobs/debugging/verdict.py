@@ -55,6 +55,8 @@ def what_is_missing(fix: Fix, min_confidence: float) -> str:
         others = f"{n} other edit{'s pass' if n > 1 else ' passes'}"
         differ = "" if UNTRIED in fix.doubts else ", and not with the same results on inputs that no test has"
         said.append(f"{others}{differ}; a further test would tell")
+    elif not fix.doubts:
+        said.append("edits of its kind are rarer than the average; a further test would tell")
     said.append(f"its confidence is {fix.confidence:.2f}, and a fix needs more than {min_confidence:g}")
     return "; ".join(said)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.jobs.debugging.comparing import UNKNOWN, UNTRIED, Ranked, compare, not_compared
-from agent_runtime.jobs.debugging.examples import agrees
+from agent_runtime.jobs.debugging.examples import agrees, examples
 from agent_runtime.jobs.debugging.experiments import Laboratory, Trial
 from agent_runtime.jobs.debugging.plausibility import (
     NEW_CRASH,
@@ -45,12 +45,11 @@ def test_a_fix_that_no_longer_reaches_the_failing_function_silences_it():
 
 
 def test_a_fix_that_crashes_where_the_program_worked_says_so():
-    seems = look(outputs("(0, [0])", *["!KeyError"] * 4), KNOWN)
+    some = look(outputs("(0, [0])", *["!KeyError"] * 4), KNOWN)
+    every = look(outputs(*["!KeyError"] * 5), KNOWN)
 
-    assert (seems.plausibility, seems.doubts) == (
-        NEW_CRASH,
-        ("crashes on 4 of 5 mutated inputs that worked before",),
-    )
+    assert some.doubts == ("crashes on 4 of 5 mutated inputs that worked before",)
+    assert NEW_CRASH == every.plausibility < some.plausibility < 0.5
 
 
 def test_a_crash_that_was_there_before_is_no_mark_against_a_fix():
@@ -105,6 +104,42 @@ def test_fixes_that_were_not_compared_share_the_confidence():
     found = not_compared([edit(f"return {number}") for number in range(4)], {})
 
     assert [one.confidence for one in found] == [0.25] * 4
+
+
+def test_a_lone_edit_is_believed_if_it_is_likelier_than_one_that_was_not_enumerated():
+    def share(prior: float) -> float:
+        (alone,) = not_compared([replace(edit("return 1"), prior=prior)], {}, unseen=0.3)
+        return alone.share
+
+    assert share(0.6) == pytest.approx(2 / 3)
+    assert share(0.2) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        ("f([1, 2]) == 3", "3"),
+        ("such as f([1, 2]) => 3.", "3"),
+        ("`f([1, 2])` is `f([1, 2]) -> (3, 'a')`", "(3, 'a')"),
+        ("f([1, 2]) = 'x' # a letter", "'x'"),
+        ("f([1, 2]) returns True", "True"),
+        ("f([1, 2]) ➞ [3]", "[3]"),
+        ("f(')') == 3", None),
+        ("f([1, 2]) == other", None),
+        ("g([1, 2]) == 3", None),
+        ("f([1, 2]) is an example", None),
+    ],
+)
+def test_examples_are_read_from_lines_of_words_too(line: str, result: str | None):
+    found = examples(f"Adds.\n{line}\n", {"m.py": "def f(xs):\n    pass\n"})
+
+    assert found.get(("m.py", "f", "[[1, 2]]")) == result
+
+
+def test_an_assert_of_the_program_is_no_example():
+    assert examples("", {"m.py": "def f(x):\n    'f(1) == 2'\n\n\nassert f(3) == 4\n"}) == {
+        ("m.py", "f", "[1]"): "2"
+    }
 
 
 def test_confidence_is_the_share_times_the_plausibility():
