@@ -125,6 +125,7 @@ class Observation:
     seconds: float = 0.0
     is_cached: bool = False
     is_truncated: bool = False
+    place: str = ""  # where code ran: the kind of sandbox and its image's digest; empty for the other tools
 
 
 VerdictKind = Literal["confirmed", "refuted", "unchecked"]
@@ -364,3 +365,4 @@ class Execution:
     peak_memory_bytes: int | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()  # files that were asked for and refused, each with why
+    place: str = ""  # where it ran: the kind of sandbox, and its image's digest where there is one

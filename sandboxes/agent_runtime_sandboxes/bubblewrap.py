@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -40,7 +41,6 @@ class BubblewrapSandbox:
     """
 
     name = "bubblewrap"
-    image_digest = ""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class BubblewrapSandbox:
             SandboxError: bubblewrap is not there or cannot set up its walls.
             InputError: The job's files are too many, too large or named outside the folder.
         """
-        return await self._pool.run(job, scope, self._environment)
+        return replace(await self._pool.run(job, scope, self._environment), place=self.name)
 
     def warm_up(self) -> None:
         """Start the pool's sandboxes in the background, before somebody waits for one."""

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ class DockerSandbox:
             SandboxError: Engine, image or container failed.
             InputError: The job's files are too many, too large or named outside the folder.
         """
-        return await self._pool.run(job, scope, self._environment)
+        execution = await self._pool.run(job, scope, self._environment)
+        return replace(execution, place=f"{self.name} {self.image_digest}".rstrip())
 
     def warm_up(self) -> None:
         """Start the pool's containers in the background, before somebody waits for one."""

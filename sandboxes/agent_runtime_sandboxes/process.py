@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from agent_runtime.errors import SandboxError
@@ -31,7 +32,6 @@ class ProcessSandbox:
     """Runs jobs as plain processes of this user. Not a sandbox against anybody who means harm."""
 
     name = "process"
-    image_digest = ""
 
     def __init__(
         self, *, environment: Mapping[str, str] | None = None, n_warm: int = 1, max_cells: int = 16
@@ -46,7 +46,7 @@ class ProcessSandbox:
             SandboxError: The process could not be started.
             InputError: The job's files are too many, too large or named outside the folder.
         """
-        return await self._pool.run(job, scope, self._environment)
+        return replace(await self._pool.run(job, scope, self._environment), place=self.name)
 
     def warm_up(self) -> None:
         """Start the pool's processes in the background, before somebody waits for one."""

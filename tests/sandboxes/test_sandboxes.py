@@ -1,5 +1,6 @@
 """What a job gets and gives back, the same under Docker and bubblewrap."""
 
+import re
 import time
 
 import anyio
@@ -20,6 +21,13 @@ async def test_a_command_runs_over_the_files_it_is_given(sandbox: AnySandbox):
 
     assert execution.exit_code == 1
     assert 'src/helper.py", line 1' in execution.stderr
+
+
+async def test_an_execution_names_its_sandbox_and_its_image(sandbox: AnySandbox):
+    execution = await sandbox.run(SandboxJob(code="pass"), "a")
+
+    image = r" sha256:[0-9a-f]{64}" if sandbox.name == "docker" else ""
+    assert re.fullmatch(sandbox.name + image, execution.place)
 
 
 async def test_an_unknown_command_is_the_programs_failure_not_the_sandboxs(sandbox: AnySandbox):

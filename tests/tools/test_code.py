@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runtime.errors import InputError, ToolError
-from agent_runtime.types import Execution, SandboxJob, Task
+from agent_runtime.trace.events import NodeAdded
+from agent_runtime.trace.reader import read
+from agent_runtime.types import Execution, Node, SandboxJob, Task
 from agent_runtime_sandboxes import ProcessSandbox
-from agent_runtime_tools.code import Edit, Python, apply_edit, observe
+from agent_runtime_sandboxes.wire import encode
+from agent_runtime_tools.code import BRIEF_CHARACTERS, Edit, Python, apply_edit, observe
 from agent_runtime_tools.snapshot import MAX_BYTES, snapshot
+from tests.trace.runs import started, write
 
 
 class Recording:
@@ -48,6 +52,18 @@ async def test_code_that_prints_is_ok():
     observation = await Python(Recording(Execution(0, "2\n", ""))).run("print(1+1)", Task("t", "?"), 5.0)
 
     assert (observation.outcome, observation.text, observation.brief) == ("ok", "2\n", "2")
+
+
+async def test_the_trace_says_in_which_image_code_ran(tmp_path: Path):
+    place = f"docker sha256:{'0' * 64}"
+    sandbox = Recording(Execution(0, "2\n", "", place=place))
+
+    observation = await Python(sandbox).run("print(1+1)", Task("t", "?"), 5.0)
+    written = write(tmp_path / "run.jsonl", [started(), NodeAdded(Node(1, 0, 1, observation=observation))])
+
+    (node,) = (event.node for event in read(written).events if isinstance(event, NodeAdded))
+    assert node.observation is not None
+    assert node.observation.place == place
 
 
 async def test_code_that_prints_nothing_says_so():
@@ -214,6 +230,65 @@ async def test_an_edit_reruns_the_failing_command_and_leaves_the_users_files_alo
     assert (wrong.outcome, right.outcome) == ("false", "ok")
     assert "AssertionError" in wrong.brief
     assert snapshot(program) == before
+
+
+# --- anything at all
+
+
+class Encoding(Recording):
+    """A sandbox that does all that comes before a process: it puts the job on the wire."""
+
+    async def run(self, job: SandboxJob, scope: str) -> Execution:
+        encode(job, {})
+        return self.execution
+
+
+# Lone surrogates too: a model's bytes need not be text.
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+TARGETS = st.sampled_from(
+    ["a.py", "./a.py", "/work/run/a.py", "../a.py", "/etc/passwd", "bin", "", "a.py:1-1", "ä", "a\0"]
+)
+BOUNDS = st.integers(-1, 6).map(str) | st.sampled_from(["", "x", "٣", "1e9", "9999999", "99999999"])
+EDITS = st.builds(
+    "{}:{}-{}{}{}".format, TARGETS, BOUNDS, BOUNDS, st.sampled_from(["\n", "\r\n", "\r", " ", ""]), ANY_TEXT
+)
+EXECUTIONS = st.builds(
+    Execution,
+    st.sampled_from([0, 1, -9, -11]),
+    ANY_TEXT | st.just("x" * 5_000),
+    ANY_TEXT,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(text=ANY_TEXT | EDITS, execution=EXECUTIONS)
+@settings(max_examples=300, deadline=None)
+async def test_any_text_for_python_or_edit_gives_an_observation_or_a_tool_error(text, execution):
+    await check_any_text(text, execution)
+
+
+@pytest.mark.soak
+@given(text=ANY_TEXT | EDITS, execution=EXECUTIONS)
+@settings(max_examples=10_000, deadline=None)
+async def test_ten_thousand_texts_for_python_or_edit_give_an_observation_or_a_tool_error(text, execution):
+    await check_any_text(text, execution)
+
+
+async def check_any_text(text: str, execution: Execution) -> None:
+    sandbox = Encoding(execution)
+    edit, task = Edit(sandbox), Task("t", "?", folder=Path("/somewhere"), command=("python", "a.py"))
+    edit._snapshots[task.id] = {"a.py": b"1\n2\n3\n", "bin": b"\xff\n"}
+    for tool in (Python(sandbox), edit):
+        try:
+            observation = await tool.run(text, task if tool is edit else Task("t", "?"), 5.0)
+        except ToolError as error:
+            said = str(error)
+        else:
+            said = observation.brief
+        assert 0 < len(said) <= BRIEF_CHARACTERS
 
 
 async def test_an_edit_without_a_program_is_the_models_error():

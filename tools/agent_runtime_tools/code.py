@@ -141,7 +141,7 @@ def observe(tool: str, execution: Execution, seconds: float) -> Observation:
         outcome, text = "false", _joined(execution, _ending(execution))
     if is_cut:
         text += "\n(output was cut)"
-    return Observation(tool, text, _brief(text), outcome, is_truncated=is_cut)
+    return Observation(tool, text, _brief(text), outcome, is_truncated=is_cut, place=execution.place)
 
 
 def _relative(name: str, folder: Path | None) -> str:
