@@ -30,11 +30,16 @@ def judges(candidate: Candidate, source: str) -> bool:
     """Whether an edit changes a test, an assert or where it stands, or adds a way to end before it."""
     if is_test(candidate.file):
         return True
+    changed = candidate.applied(source)
     try:
-        before, after = ast.parse(source), ast.parse(candidate.applied(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return False
+        before, after = ast.parse(source), ast.parse(changed)
+    except (SyntaxError, ValueError, RecursionError):  # what a fix has to mend may be the syntax itself
+        return _assert_lines(source) != _assert_lines(changed)
     return list(_asserts(before)) != list(_asserts(after)) or bool(_endings(after) - _endings(before))
+
+
+def _assert_lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.lstrip().startswith("assert")]
 
 
 def _asserts(node: ast.AST, around: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

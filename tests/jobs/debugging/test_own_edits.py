@@ -51,3 +51,15 @@ def test_an_edit_of_the_code_is_not_refused(text: str):
 @pytest.mark.parametrize("file", ["test_main.py", "main_test.py", "tests/data.py", "conftest.py"])
 def test_no_edit_of_a_test_file_is_taken(file: str):
     assert is_refused(f"{file}:5-5\n    return x + 1", file)
+
+
+def test_where_the_syntax_is_broken_the_asserts_still_stay():
+    broken = "def f(x)\n    return x\n\n\nassert f(2) == 3\n"
+
+    def is_refused(text: str) -> bool:
+        candidate = own_candidate(Check("edit", text), {"main.py": broken})
+        assert candidate is not None
+        return judges(candidate, broken)
+
+    assert is_refused("main.py:1-5\nprint('fine')")
+    assert not is_refused("main.py:1-1\ndef f(x):")
