@@ -277,23 +277,28 @@ def test_a_full_disk_is_the_engines_error_and_typed(tmp_path: Path):
         pytest.skip("a second engine needs root and dockerd")
     data = tmp_path / "data"
     data.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(data)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(data)], check=True)
     try:
         with engine(tmp_path, data) as small:
-            api = docker.APIClient(base_url=small.url)
-            tiny = tmp_path / "tiny.tar"
-            subprocess.run(["tar", "-cf", str(tiny), "-C", "/etc", "hostname"], check=True)
-            api.import_image_from_file(str(tiny), repository="tiny", tag="1")
-            (data / "filler").write_bytes(b"")
-            _fill(data / "filler")
-            sandbox = DockerSandbox("tiny:1", base_url=small.url)
-
-            with pytest.raises(SandboxError):
-                anyio.run(sandbox.run, ANSWER, "a")
-            anyio.run(sandbox.aclose)
-            api.close()
+            small.import_python(IMAGE)
+            with_room, when_full = anyio.run(_runs_with_room_and_without, small)
     finally:
         subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+    assert with_room == "42\n"
+    assert "no space left on device" in when_full
+
+
+async def _runs_with_room_and_without(small: Engine) -> tuple[str, str]:
+    """What a program prints while the engine's disk has room, and the error once it has none."""
+    sandbox = DockerSandbox(IMAGE, base_url=small.url, n_warm=0)
+    with_room = (await sandbox.run(ANSWER, "a")).stdout
+    await sandbox.release("a")
+    _fill(small.data / "filler")
+    with pytest.raises(SandboxError) as raised:
+        await sandbox.run(ANSWER, "b")
+    await sandbox.aclose()
+    return with_room, str(raised.value)
 
 
 def _fill(path: Path) -> None:
