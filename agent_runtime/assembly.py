@@ -78,7 +78,6 @@ async def open_runtime(
     if config.has_tools:
         built_in = [Calculator(), _database(), Python(sandbox), Edit(sandbox)]
     by_name: dict[str, Tool] = {tool.name: tool for tool in (*built_in, *tools)}
-    card_device = (await model.card()).device if config.max_joules else "cpu"
     parts = Parts(
         model,
         by_name,
@@ -86,7 +85,7 @@ async def open_runtime(
         strategy or build_strategy(name),
         name if strategy is None else type(strategy).__name__,
         allotment.branches if is_allotted else None,
-        energy_counter(card_device),
+        energy_counter,
     )
     closables: list[object] = [*built_in, sandbox, *([model] if own_model else [])]
     try:

@@ -73,15 +73,17 @@ class Meter:
         already_seconds: float = 0.0,
     ) -> None:
         self.budget = budget
-        self.spent = already
+        self.spent = replace(already, joules=None)
         self.n_branches = 0
         self.exhausted: str | None = None  # the first budget that said no
         self._prices = prices
         self._read_joules = read_joules
         self._clock = clock
         self._started = clock() - already_seconds
-        self._joules_before = read_joules()
         self._joules_already = already.joules
+        self._joules_before = self._joules_last = read_joules()
+        self._joules_unbooked = 0.0
+        self._n_unsettled = 0  # actions that were reserved and have not been settled
 
     @property
     def seconds(self) -> float:
@@ -105,6 +107,11 @@ class Meter:
         for kind, limit, spent in self._levels():
             if limit is not None and spent >= limit:
                 self._exhaust(kind, limit, spent)
+        room = self._room(n_actions, tokens_each)
+        self._n_unsettled = room.n_actions
+        return room
+
+    def _room(self, n_actions: int, tokens_each: int) -> Reservation:
         if self.budget.tokens is None:
             return Reservation(n_actions, tokens_each)
         left = self.budget.tokens - self.spent.n_tokens
@@ -131,20 +138,33 @@ class Meter:
         return granted
 
     def settle(self, usage: Usage) -> Usage:
-        """Add what was really spent, priced; the priced usage."""
+        """Add what was really spent, with its price and its energy; the usage with both."""
         if self._prices != FREE:
             usage = replace(usage, dollars=self._prices.dollars(usage))
+        usage = replace(usage, joules=self._booked_joules(usage.joules))
         self.spent += usage
         return usage
 
     def total(self) -> Usage:
         """Everything spent so far, with energy, and with the runtime's own time as what is left of the wall."""
         joules_now = self._read_joules()
-        joules = self._joules_already
+        joules = self.spent.joules if self._joules_already is None else self._joules_already
         if joules_now is not None and self._joules_before is not None:
-            joules = (joules or 0.0) + joules_now - self._joules_before
+            joules = (self._joules_already or 0.0) + joules_now - self._joules_before
         parts = self.spent.model_seconds + self.spent.tool_seconds + self.spent.waiting_seconds
         return replace(self.spent, joules=joules, own_seconds=max(0.0, self.seconds - parts))
+
+    def _booked_joules(self, recorded: float | None) -> float | None:
+        """What one action took: as it was recorded, else an equal share of what its batch has used since the last."""
+        n_sharing, self._n_unsettled = max(1, self._n_unsettled), max(0, self._n_unsettled - 1)
+        now = self._read_joules()
+        if recorded is not None or now is None or self._joules_last is None:
+            return recorded
+        self._joules_unbooked += now - self._joules_last
+        self._joules_last = now
+        share = self._joules_unbooked / n_sharing
+        self._joules_unbooked -= share
+        return share
 
     def _levels(self) -> tuple[tuple[str, float | None, float], ...]:
         budget, spent = self.budget, self.spent

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.to_thread import run_sync
 
 from agent_runtime.budget import Meter
 from agent_runtime.config import RunConfig, runs_folder
 from agent_runtime.decide import rank
 from agent_runtime.dispatch import Dispatcher
+from agent_runtime.energy import EnergyCounter, unknown_energy
 from agent_runtime.errors import AgentRuntimeError, BudgetExceeded, InputError
 from agent_runtime.graph import SearchGraph
 from agent_runtime.loop import ReasoningLoop
@@ -26,7 +28,8 @@ from agent_runtime.trace.reader import Trace, read
 from agent_runtime.trace.recorder import Recorder
 from agent_runtime.trace.replay import RecordedModel, recorded_checks
 from agent_runtime.trace.resume import ResumeState, resume
-from agent_runtime.types import Answer, Check, Node, Observation, Prompt, StopReason, Task, ToolSpec
+from agent_runtime.trace.tables import require_unchanged, table_files
+from agent_runtime.types import Answer, Check, Node, Observation, Prompt, StopReason, Task, ToolSpec, Usage
 
 MAX_QUESTION_CHARACTERS = 200_000  # far beyond any context; what a model cannot read is refused by the model
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -34,7 +37,7 @@ TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a runtime is made of. `strategy_name` is recorded with each run.
+    """What a runtime is made of. `strategy_name` is recorded with each run; `energy` gives a device's counter.
 
     `verifier` makes the verifier of a run from the model that speaks in it, which is a recording when a run is
     resumed or decided anew.
@@ -46,7 +49,7 @@ class Parts:
     strategy: Strategy
     strategy_name: str
     n_branches: int | None = None  # the branch budget of a run that is given none
-    read_joules: Callable[[], float | None] = lambda: None
+    energy: Callable[[str], EnergyCounter] = unknown_energy
 
 
 class Runtime:
@@ -113,7 +116,8 @@ class Runtime:
         assert trace.started is not None
         task, prompt = trace.started.task, trace.started.prompt
         dispatcher = Dispatcher({}, task, recorded=recorded_checks(trace))
-        return await self._think(task.id, prompt, model, dispatcher, lambda event: None, path)
+        meter = self._meter(unknown_energy(""))
+        return await self._think(task.id, prompt, model, dispatcher, lambda event: None, path, meter)
 
     async def _events(
         self, task_id: str, work: Callable[[Callable[[Event], None]], Awaitable[Answer]]
@@ -163,9 +167,11 @@ class Runtime:
                 config = self._config.model_dump(mode="json", exclude={"trace"})
                 name, seed = self._parts.strategy_name, self._config.seed
                 created = datetime.now(UTC).isoformat(timespec="seconds")
-                emit(RunStarted(task, prompt, card, name, seed, config, created=created))
+                tables = await run_sync(table_files, task.tables)
+                emit(RunStarted(task, prompt, card, name, seed, config, created=created, tables=tables))
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds)
-                return await self._think(task.id, prompt, self._parts.model, dispatcher, emit, path)
+                meter = self._meter(self._parts.energy(card.device))
+                return await self._think(task.id, prompt, self._parts.model, dispatcher, emit, path, meter)
 
     async def _go_on(self, trace: Trace, state: ResumeState, show: Callable[[Event], None]) -> Answer:
         """Run again over the record; only what it does not hold is asked of the model and the tools."""
@@ -174,8 +180,12 @@ class Runtime:
             for event in trace.events:
                 show(event)
             return state.answer
+        await run_sync(require_unchanged, state.started.tables)
+        if state.started.tables:  # wherever the run goes on, they lie where they lay
+            task = replace(task, tables=tuple(table.path for table in state.started.tables))
         async with self._prepared(task):
             with Recorder(trace.path, self._config.secrets(), after=trace) as recorder:
+                card = await self._parts.model.card()
 
                 def record(event: Event) -> None:
                     if not state.is_recorded(event):
@@ -186,7 +196,16 @@ class Runtime:
                 model = RecordedModel(trace, live=self._parts.model)
                 known = {**self._unknown_outcomes(state), **state.checks}
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds, recorded=known)
-                return await self._think(task.id, prompt, model, dispatcher, emit, trace.path, state.seconds)
+                meter = self._meter(self._parts.energy(card.device), state.usage.joules, state.seconds)
+                return await self._think(task.id, prompt, model, dispatcher, emit, trace.path, meter)
+
+    def _meter(self, read_joules: EnergyCounter, joules: float | None = None, seconds: float = 0.0) -> Meter:
+        """The meter of a run that has taken `joules` and `seconds` already; the record brings back all else."""
+        budget = self._config.budget
+        if budget.branches is None:
+            budget = replace(budget, branches=self._parts.n_branches)
+        already = Usage(joules=joules)
+        return Meter(budget, self._config.prices, read_joules, already=already, already_seconds=seconds)
 
     def _unknown_outcomes(self, state: ResumeState) -> dict[Check, Observation]:
         """Checks that may have had their effect before the run stopped and must not have it twice."""
@@ -205,16 +224,12 @@ class Runtime:
         dispatcher: Dispatcher,
         emit: Callable[[Event], None],
         path: Path,
-        already_seconds: float = 0.0,
+        meter: Meter,
     ) -> Answer:
         """Search until the strategy is content, the budget is spent, or somebody interrupts."""
-        config, parts = self._config, self._parts
-        budget = config.budget
-        if budget.branches is None:
-            budget = replace(budget, branches=parts.n_branches)
-        meter = Meter(budget, config.prices, parts.read_joules, already_seconds=already_seconds)
+        parts = self._parts
         graph = SearchGraph()
-        graph.add(Node(0, None, 0, seed=config.seed))
+        graph.add(Node(0, None, 0, seed=self._config.seed))
         loop = ReasoningLoop(prompt, model, dispatcher, parts.verifier(model), graph, meter, emit)
         ended: StopReason | None = None
         scope = anyio.CancelScope()

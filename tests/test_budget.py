@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime.budget import MIN_ACTION_TOKENS, Budget, Meter, Prices
+from agent_runtime.energy import energy_counter
 from agent_runtime.errors import BudgetExceeded
 from agent_runtime.types import Usage
 
@@ -93,3 +94,36 @@ def test_own_seconds_are_what_model_and_tools_did_not_take():
     clock.now += 4
 
     assert meter.total().own_seconds == pytest.approx(1.0)
+
+
+def test_the_energy_of_a_batch_is_shared_by_its_actions_and_nothing_is_booked_twice():
+    readings = iter([10.0, 16.0, 16.0, 16.0, 17.0, 17.0])
+    meter = Meter(read_joules=lambda: next(readings))
+    meter.reserve(3, 100)
+
+    booked = [meter.settle(Usage(think_tokens=5)).joules for _ in range(3)]
+    after_the_check = meter.settle(Usage(tool_calls=1)).joules
+
+    assert booked == [2.0, 2.0, 2.0]
+    assert after_the_check == 1.0
+    assert meter.total().joules == 7.0
+
+
+def test_recorded_energy_is_not_measured_again():
+    readings = iter([10.0, 10.5, 11.0])
+    meter = Meter(read_joules=lambda: next(readings), already=Usage(joules=40.0))
+
+    assert meter.settle(Usage(joules=40.0)).joules == 40.0
+    assert meter.total().joules == 41.0
+
+
+def test_a_recording_decided_anew_has_the_energy_that_was_recorded():
+    meter = Meter()
+    meter.settle(Usage(joules=40.0))
+
+    assert meter.total().joules == 40.0
+
+
+@pytest.mark.parametrize("device", ["https://example.org/v1", "mps", "cuda:63"])
+def test_a_device_without_a_counter_of_ours_has_no_energy_rather_than_the_hosts(device):
+    assert energy_counter(device)() is None

@@ -1,15 +1,23 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from agent_runtime.models.scripted import ScriptedModel
+from agent_runtime.assembly import open_runtime
+from agent_runtime.cli.recorded import recorded_config
+from agent_runtime.config import RunConfig
+from agent_runtime.errors import InputError
+from agent_runtime.models.scripted import ScriptedModel, branches
+from agent_runtime.runtime import Runtime
 from agent_runtime.strategies.best_first import BestFirst
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import CheckStarted, NodeAdded, RunFinished
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Answer, Observation, Request, Usage
+from agent_runtime.types import Action, Answer, Check, Observation, Request, Step, Usage
 from tests.kernel import PLAN, Adder, answer, step
 from tests.test_runtime import runtime
 
@@ -134,3 +142,84 @@ async def test_a_check_that_must_not_run_twice_is_of_unknown_outcome_after_a_kil
         "unknown outcome"
         in (read(cut).graph().node(started.node_id).observation or Observation("", "", "")).text
     )
+
+
+class Metered(ScriptedModel):
+    """Counts on for ever, at a joule an action."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda request: step(f"{len(request.path)}+1") if request.path else PLAN)
+
+    def joules(self) -> float:
+        return 1_000.0 + len(self.requests)
+
+
+async def test_joules_that_were_spent_stay_spent_and_end_a_resumed_run_where_they_would_have(tmp_path):
+    model = Metered()
+    async with runtime(model, tmp_path, read_joules=model.joules, max_joules=6) as rt:
+        golden = await rt.solve("How much?")
+    whole = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+
+    for n_lines in range(1, len(whole) + 1):
+        cut = tmp_path / f"cut-{n_lines}.jsonl"
+        cut.write_bytes(b"".join(whole[:n_lines]))
+        model = Metered()
+        async with runtime(model, tmp_path, read_joules=model.joules, max_joules=6) as rt:
+            resumed = await last_answer(rt.resume(cut))
+
+        assert (resumed.stop_reason, resumed.usage.joules) == ("budget", 6)
+    assert (golden.stop_reason, golden.usage.joules) == ("budget", 6)
+
+
+@asynccontextmanager
+async def asking_a_table(folder: Path) -> AsyncIterator[Runtime]:
+    asked = Step("Add.", Check("sql", "SELECT sum(amount) AS total FROM paid"))
+    model = ScriptedModel(branches([PLAN, asked, answer("7")]))
+    async with open_runtime(RunConfig.load({"trace": folder / "run.jsonl"}), model=model) as rt:
+        yield rt
+
+
+@pytest.fixture
+async def cut_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run over a table that is named relative to the folder it lies in, killed before its first check."""
+    (tmp_path / "paid.csv").write_text("name,amount\nAcme,3\nNova,4\n")
+    monkeypatch.chdir(tmp_path)
+    async with asking_a_table(tmp_path) as rt:
+        found = await rt.solve(rt.new_task("How much?", (Path("paid.csv"),)))
+    lines = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    assert found.text == "7"
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(lines[:3]))
+    return cut
+
+
+async def test_a_run_goes_on_from_another_folder_over_the_same_tables(cut_run, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    async with asking_a_table(tmp_path) as rt:
+        assert (await last_answer(rt.resume(cut_run))).text == "7"
+
+
+async def test_a_run_does_not_go_on_over_a_table_that_has_changed_or_is_gone(cut_run, tmp_path):
+    async with asking_a_table(tmp_path) as rt:
+        (tmp_path / "paid.csv").write_text("name,amount\nAcme,3\nNova,5\n")
+        with pytest.raises(InputError, match=r"paid\.csv' has changed"):
+            await last_answer(rt.resume(cut_run))
+        (tmp_path / "paid.csv").unlink()
+        with pytest.raises(InputError, match=r"paid\.csv' is gone"):
+            await last_answer(rt.resume(cut_run))
+
+
+async def test_a_limit_that_a_run_was_started_without_does_not_come_from_the_environment(
+    tmp_path, monkeypatch
+):
+    async with runtime(seeded, tmp_path) as rt:
+        await rt.solve("How much?")
+    monkeypatch.setenv("AGENT_RUNTIME_MAX_TOKENS", "9")
+    monkeypatch.setenv("AGENT_RUNTIME_API_KEY", "of-today")
+
+    config = recorded_config(tmp_path / "run.jsonl", {"think": "deep", "seed": None})
+
+    assert (config.max_tokens, config.think, config.seed) == (None, "deep", 0)
+    assert config.secrets() == ["of-today"]

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from pathlib import Path
 
 import anyio
@@ -8,6 +9,7 @@ import pytest
 from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
 from agent_runtime.difficulty import ALLOTMENTS
+from agent_runtime.energy import EnergyCounter
 from agent_runtime.errors import InputError, ModelError
 from agent_runtime.models.scripted import Script, ScriptedModel, branches
 from agent_runtime.protocols import Model, Strategy, ToolContext
@@ -16,7 +18,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import RunFinished, RunStarted
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Backtrack, Completion, Request, Step, Task
+from agent_runtime.types import Action, Backtrack, Completion, ModelCard, Request, Step, Task
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
 
@@ -43,11 +45,19 @@ async def runtime(
     tmp_path: Path,
     strategy: Strategy | None = None,
     tool: Adder | None = None,
+    read_joules: EnergyCounter = lambda: None,
     **settings: object,
 ) -> AsyncIterator[Runtime]:
     tool = tool or Adder()
     model = ScriptedModel(model) if callable(model) else model
-    parts = Parts(model, {tool.name: tool}, lambda _: ToolVerdicts(), strategy or Chain(), "chain")
+    parts = Parts(
+        model,
+        {tool.name: tool},
+        lambda _: ToolVerdicts(),
+        strategy or Chain(),
+        "chain",
+        energy=lambda device: read_joules,
+    )
     config = RunConfig.load({"trace": tmp_path / "run.jsonl", **settings})
     async with anyio.create_task_group() as group:
         yield Runtime(parts, config, group)
@@ -236,3 +246,21 @@ async def test_an_explicit_branch_budget_takes_the_place_of_the_allotted_one(tmp
 
 async def test_a_strategy_named_by_hand_has_no_allotted_branch_budget(tmp_path):
     assert await n_branches_of(tmp_path / "run.jsonl", strategy="best_first") > ALLOTMENTS["auto"].branches
+
+
+async def test_the_energy_on_the_bill_is_that_of_the_device_the_model_is_on(tmp_path):
+    class OnTheCard(ScriptedModel):
+        async def card(self) -> ModelCard:
+            return ModelCard("scripted", "cuda:1", 1000)
+
+    joules = {"cuda:1": chain([5.0], repeat(9.0))}
+    parts = Parts(
+        OnTheCard(branches(GOOD)), {"calc": Adder()}, lambda _: ToolVerdicts(), Chain(), "chain",
+        energy=lambda device: lambda: next(joules[device]),
+    )  # fmt: skip
+
+    async with anyio.create_task_group() as group:
+        rt = Runtime(parts, RunConfig.load({"trace": tmp_path / "run.jsonl"}), group)
+        found = await rt.solve("How much?")
+
+    assert found.usage.joules == 4.0

@@ -107,7 +107,11 @@ def _energy() -> Finding:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if energy_counter(device)() is not None:
         return Finding("joules", True, "the device's energy counter can be read", is_required=False)
-    remedy = "the driver's NVML counter cannot be read" if device == "cuda" else _RAPL_REMEDY
+    remedy = (
+        "pip install 'lrm-runtime[gpu]' (it reads the driver's NVML counter)"
+        if device == "cuda"
+        else _RAPL_REMEDY
+    )
     return Finding("joules", False, "unknown: no energy counter can be read", remedy, is_required=False)
 
 

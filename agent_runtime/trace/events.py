@@ -6,6 +6,7 @@ line; `traces/README.md` documents the file. A node is written twice: as `sample
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,6 +14,14 @@ from pydantic import Field, TypeAdapter
 from agent_runtime.types import Action, Answer, Check, ModelCard, Node, NodeState, Prompt, Task, Usage
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table of the task as it was when the run began; `sha256` is empty where it was no regular file."""
+
+    path: Path  # absolute
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ class RunStarted:
     config: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     created: str = ""  # ISO 8601, UTC
+    tables: tuple[TableFile, ...] = ()  # in the order of the task's; empty in traces of before there were any
     kind: Literal["run_started"] = "run_started"
 
 

@@ -5,7 +5,8 @@ check that was started and has no result is of unknown outcome; every tool of th
 a copy that is thrown away, so it is carried out again. The budget goes on too: what was spent stays spent.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from agent_runtime.errors import InputError
 from agent_runtime.graph import SearchGraph
@@ -65,7 +66,7 @@ def resume(trace: Trace) -> ResumeState:
     return ResumeState(
         trace.started,
         graph,
-        sum((node.usage for node in graph), sum((event.usage for event in pending), Usage())),
+        _spent(trace, graph, pending),
         trace.seconds,
         pending,
         tuple(event for event in started if event.node_id not in graph),
@@ -73,6 +74,14 @@ def resume(trace: Trace) -> ResumeState:
         finished.answer if finished and finished.answer.stop_reason not in RESUMABLE else None,
         frozenset(key for event in trace.events if (key := _key(event))),
     )
+
+
+def _spent(trace: Trace, graph: SearchGraph, pending: Sequence[ActionSampled]) -> Usage:
+    """What the nodes cost; an end that the run has had already knows of joules that no node has booked."""
+    spent = sum((node.usage for node in graph), sum((event.usage for event in pending), Usage()))
+    ends = [event.answer.usage.joules for event in trace.events if isinstance(event, RunFinished)]
+    known = [joules for joules in (spent.joules, *ends) if joules is not None]
+    return replace(spent, joules=max(known, default=None))
 
 
 def _key(event: Event) -> tuple[str, int] | None:
