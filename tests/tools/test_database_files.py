@@ -299,9 +299,14 @@ async def test_the_description_has_exact_types_and_the_columns_that_tell_rows_ap
     task = Task("t", "", tables=(tmp_path / "shop.duckdb",))
     await database.prepare(task)
 
-    assert await database.describe(task) == (
+    described = (
         "Table t (2 rows)\n"
         "  id INTEGER, for example 1, different in every row\n"
         "  kind VARCHAR, for example a\n"
         "  price DECIMAL(3,2), for example 2.5"
     )
+    assert await database.describe(task) == described
+    for text in ("DESCRIBE", " describe ; "):  # what a model may write, as the tool's own description says
+        observation = await database.run(text, task, 10.0)
+        assert (observation.text, observation.brief, observation.outcome) == (described, described, "ok")
+    assert "DESCRIBE" in database.description

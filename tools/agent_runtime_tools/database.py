@@ -20,13 +20,15 @@ from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeou
 from agent_runtime.protocols import ToolContext
 from agent_runtime.types import Observation, TableFunction, TableSchema, Task
 from agent_runtime_tools.private_file import PrivateFolder
-from agent_runtime_tools.schema_text import Table, context, description
+from agent_runtime_tools.result_text import MAX_TEXT, cut
+from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
 from agent_runtime_tools.worker import MAX_CALLS, Worker
 
 PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
+DESCRIBE = re.compile(r"\s*DESCRIBE\s*;?\s*", re.IGNORECASE)
 TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
 
@@ -66,7 +68,10 @@ class Database:
     """
 
     name = "sql"
-    description = "one DuckDB SELECT statement over the tables; its rows come back"
+    description = (
+        "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows each column's "
+        "exact type, a sample, and whether it tells the rows apart"
+    )
 
     def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None) -> None:
         self._macros = macros
@@ -160,7 +165,7 @@ class Database:
         if "error" in reply:
             raise InputError(str(reply["error"]))
         found = zip(heads, reply["columns"], strict=True)
-        functions = tuple(_function(*head.groups(), columns) for head, columns in found)
+        functions = tuple(_function(head[1], head[2], columns) for head, columns in found)
         return tuple(_table(table) for table in reply["tables"]), functions
 
     async def _macros_for(self, worker: Worker) -> list[str]:
@@ -179,6 +184,8 @@ class Database:
             ToolTimeout: It was killed at its limit.
             SandboxError: A worker does not start, or cannot open the tables.
         """
+        if DESCRIBE.fullmatch(text):
+            return await self._observe_tables(task, seconds)
         request = {"do": "query", "text": text, "rows": self._limits.n_rows}
         started = time.monotonic()
         reply = await self._call(self._of(task), request, seconds)
@@ -192,15 +199,22 @@ class Database:
             is_truncated=bool(reply["is_truncated"]),
         )
 
-    async def describe(self, task: Task) -> str:
+    async def describe(self, task: Task, seconds: float = PROFILE_SECONDS) -> str:
         """The tables at length: exact types, number of rows, a sample row, the columns that tell rows apart.
 
         Raises:
             ToolError: The task has no tables, or they are too big to be looked through in time.
         """
         loaded = self._of(task)
-        reply = await self._call(loaded, {"do": "profile"}, PROFILE_SECONDS)
+        reply = await self._call(loaded, {"do": "profile"}, seconds)
         return description(loaded.tables, reply["keys"])
+
+    async def _observe_tables(self, task: Task, seconds: float) -> Observation:
+        started = time.monotonic()
+        described = await self.describe(task, seconds)
+        text, brief = cut(described, MAX_TEXT), cut(described, MAX_CONTEXT)
+        took = time.monotonic() - started
+        return Observation(self.name, text, brief, seconds=took, is_truncated=text != described)
 
     def _of(self, task: Task) -> _Loaded:
         try:
