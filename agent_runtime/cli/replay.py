@@ -1,14 +1,24 @@
 """`agent-runtime replay`: show a run again from its trace alone, or decide it anew with no model call."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from agent_runtime.protocols import Verifier
     from agent_runtime.trace.reader import Trace
     from agent_runtime.types import Answer
+
+
+class Judges(StrEnum):
+    """Who judges the steps when a run is decided anew."""
+
+    TOOLS = "tools"  # their checks alone
+    PROCESS_REWARD = "process_reward"  # the scores that were recorded, too
+    NONE = "none"  # nobody
 
 
 def replay(
@@ -16,6 +26,12 @@ def replay(
     strategy: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Decide anew with this strategy over what was recorded."),
+    ] = None,
+    verifier: Annotated[
+        Judges | None,
+        typer.Option(
+            help="Decide anew with the checks' verdicts alone, with the judge's recorded scores too, or neither."
+        ),
     ] = None,
     min_confidence: Annotated[
         float | None, typer.Option(metavar="P", help="Decide anew with this threshold.")
@@ -35,16 +51,39 @@ def replay(
     recorded = read(trace)
     for problem in recorded.problems():
         sys.stderr.write(f"{trace}: {problem}\n")
-    if strategy is not None or min_confidence is not None:
-        recorded = _decided_anew(recorded, strategy, min_confidence)
+    if any(choice is not None for choice in (strategy, verifier, min_confidence)):
+        recorded = _decided_anew(recorded, strategy, verifier, min_confidence)
     if not as_json:
         play(recorded, view_for(as_json=False), speed)
-    elif recorded.finished is not None:
-        sys.stdout.write(json_document(recorded.finished.answer))
+    else:
+        answer = recorded.finished.answer if recorded.finished else _unfinished(recorded)
+        sys.stdout.write(json_document(answer))
     raise typer.Exit(exit_code(recorded.finished.answer) if recorded.finished else 1)
 
 
-def _decided_anew(recorded: "Trace", strategy: str | None, min_confidence: float | None) -> "Trace":
+def _unfinished(recorded: "Trace") -> "Answer":
+    """What a run that did not finish had come to: no answer yet, its best guess, and what it had cost."""
+    from agent_runtime.types import Answer, FinalAnswer, Usage  # noqa: PLC0415  (--help needs none of it)
+
+    nodes = list(recorded.graph())
+    answered = [node for node in nodes if isinstance(node.action, FinalAnswer)]
+    best = max(answered, key=lambda node: node.path_score, default=None)
+    return Answer(
+        None,
+        0.0,
+        "unchecked",
+        (),
+        sum((node.usage for node in nodes), Usage()),
+        "interrupted",
+        candidate=best.action.text if best and isinstance(best.action, FinalAnswer) else None,
+        missing="the run did not finish; `agent-runtime resume` goes on with it",
+        trace=recorded.path,
+    )
+
+
+def _decided_anew(
+    recorded: "Trace", strategy: str | None, judges: Judges | None, min_confidence: float | None
+) -> "Trace":
     """The recorded run with another end."""
     import anyio  # noqa: PLC0415  (--help needs none of it)
 
@@ -55,7 +94,18 @@ def _decided_anew(recorded: "Trace", strategy: str | None, min_confidence: float
     config = recorded_config(recorded.path, {"strategy": strategy, "min_confidence": min_confidence})
 
     async def decide() -> "Answer":
-        async with open_runtime(config, model=RecordedModel(recorded)) as runtime:
+        verifier = _verifier(judges)
+        async with open_runtime(config, model=RecordedModel(recorded), verifier=verifier) as runtime:
             return await runtime.redecide(recorded.path)
 
     return recorded.ending_in(anyio.run(decide))
+
+
+def _verifier(judges: Judges | None) -> "Verifier | None":
+    """The verifier of a choice; None: the runtime's own, checks and then process reward."""
+    from agent_runtime.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
+
+    if judges is Judges.TOOLS:
+        return ToolVerdicts()
+    return NoVerdicts() if judges is Judges.NONE else None

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,14 @@ from agent_runtime.cli.recorded import recorded_config
 from agent_runtime.cli.screen import screen
 from agent_runtime.config import cache_folder
 from agent_runtime.errors import InputError, SandboxError
+from agent_runtime.trace.reader import read
 from agent_runtime.trace.recorder import Recorder
+from tests.models.servers import Reply, Serve, said, serve
 from tests.trace.runs import a_run, started, write
 
 Capture = pytest.CaptureFixture[str]
+
+__all__ = ["serve"]  # the fixture
 
 REAL_CACHE = cache_folder().parent
 
@@ -49,6 +54,8 @@ def run(*arguments: str) -> int:
         (["resume", "missing.jsonl"], "there is no trace"),
         (["replay", __file__], "is no trace of agent-runtime"),
         (["clean", "--keep-cache"], "--yes"),
+        (["solve", "x" * 200_001], "more than 200,000 characters"),
+        (["solve", "?", "--model", "openai:http://localhost"], "write openai:URL#MODEL"),
     ],
 )
 def test_bad_input_gets_one_clear_line_and_exit_code_2(
@@ -69,6 +76,122 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(
 )
 def test_a_command_line_that_makes_no_sense_exits_with_2(arguments: list[str]):
     assert run(*arguments) == 2
+
+
+def test_no_docker_engine_where_docker_was_asked_for_ends_with_3(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+    assert run("solve", "?", "--sandbox", "docker") == 3
+    assert_one_line(capsys, "no Docker engine answers", "--sandbox bubblewrap")
+
+
+def test_weights_that_fail_the_checksum_end_with_3(tmp_path: Path, capsys: Capture):
+    (tmp_path / "weights.gguf").write_bytes(b"GGUF and nothing more")
+
+    assert run("solve", "?", "--model", "embedded:weights.gguf") == 3
+    assert_one_line(capsys, "weights.gguf", "SHA-256")
+
+
+def assert_one_line(capsys: Capture, *words: str) -> None:
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+
+
+# --- tables
+
+WIDE = ",".join(f"c{at}" for at in range(200)) + "\n" + ",".join(map(str, range(200))) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,b\n1,2\n3\n4,5,6\n", "line 3 has 1 field where the first line has 2"),
+        ("a,b\n", "has 0 rows"),
+        ("", "'t.csv'"),
+    ],
+    ids=["ragged", "no rows", "nothing"],
+)
+def test_a_table_that_cannot_be_used_is_bad_input_before_any_model_is_asked(
+    content: str, words: str, tmp_path: Path, capsys: Capture
+):
+    (tmp_path / "t.csv").write_text(content)
+
+    assert run("solve", "?", "--table", "t.csv", "--model", "openai:http://127.0.0.1:1/v1#m") == 2
+    assert_one_line(capsys, words)
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "value"),
+    [
+        ("select,from\n1,2\n3,4\n", 'SELECT SUM("select") AS v FROM t', "4"),
+        ("a,a,A\n1,2,3\n", "SELECT A_2 AS v FROM t", "3"),
+        (WIDE, "SELECT c199 AS v FROM t", "199"),
+    ],
+    ids=["a column called select", "the same name three times", "200 columns"],
+)
+def test_a_strange_table_that_can_be_used_is_used(
+    content: str, query: str, value: str, serve: Serve, tmp_path: Path, capsys: Capture
+):
+    (tmp_path / "t.csv").write_text(content)
+    model = plays(serve, ("sql", {"thought": "Ask.", "input": query}), ("answer", {"text": value}))
+
+    assert run("solve", "Which?", "--table", "t.csv", "--model", model, "--json") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert (document["answer"], document["verdict"]) == (value, "confirmed")
+
+
+def plays(serve: Serve, *calls: tuple[str, dict[str, str]]) -> str:
+    """The name of a model behind a server that calls one function after the other, and the last one ever after."""
+    turns = [("plan", {"items": ["ok"]}), *calls]
+
+    def play(body: dict[str, Any]) -> Reply:
+        n_taken = sum(message["role"] == "assistant" for message in body["messages"])
+        name, fields = turns[min(n_taken, len(turns) - 1)]
+        return said(calls=[(name, json.dumps(fields))])
+
+    return f"openai:{serve(play).url}#m"
+
+
+# --- settings
+
+
+def test_flags_count_before_environment_before_the_projects_file_before_the_users(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    theirs = tmp_path / "XDG_CONFIG_HOME" / "agent-runtime"
+    theirs.mkdir(parents=True)
+    names = ["seed", "max_tool_calls", "max_tokens", "max_branches"]
+    (theirs / "agent-runtime.toml").write_text("".join(f"{name} = 1001\n" for name in names))
+    Path("agent-runtime.toml").write_text("".join(f"{name} = 1002\n" for name in names[1:]))
+    for name in names[2:]:
+        monkeypatch.setenv(f"AGENT_RUNTIME_{name.upper()}", "1003")
+    model = plays(serve, ("answer", {"text": "5"}))
+
+    run("solve", "?", "--model", model, "--max-branches", "1004", "--trace", "run.jsonl")
+
+    recorded = read(Path("run.jsonl")).started
+    assert recorded is not None
+    assert [recorded.config[name] for name in names] == [1001, 1002, 1003, 1004]
+
+
+def test_a_setting_that_does_not_exist_is_named(capsys: Capture):
+    Path("agent-runtime.toml").write_text('modle = "embedded"\n')
+
+    assert run("solve", "?") == 2
+    assert_one_line(capsys, "'modle'")
+
+
+def test_a_settings_file_that_is_no_toml_is_named(capsys: Capture):
+    Path("agent-runtime.toml").write_text("= nonsense")
+
+    assert run("solve", "?") == 2
+    assert_one_line(capsys, "agent-runtime.toml cannot be read")
 
 
 def test_an_error_of_a_hostile_name_cannot_move_the_cursor(capsys: Capture):
@@ -149,6 +272,33 @@ def test_replay_prints_the_recorded_answer_as_json(tmp_path: Path, capsys: Captu
     run("replay", "--json", str(write(tmp_path / "run.jsonl", a_run())))
 
     assert json.loads(capsys.readouterr().out)["answer"] == "12000"
+
+
+def test_an_answer_that_is_not_established_shows_its_best_guess_and_what_it_lacks(
+    tmp_path: Path, capsys: Capture
+):
+    path = write(tmp_path / "run.jsonl", [started(strategy="best_first", seed=7), *a_run()[1:]])
+
+    run("replay", "--json", "--min-confidence", "1.0", str(path))
+
+    document = json.loads(capsys.readouterr().out)
+    assert (document["answer"], document["candidate"]) == (None, "12000")
+    assert "is below 1" in document["missing"]
+
+
+@pytest.mark.parametrize(("n_left_out", "candidate", "n_tokens"), [(1, "12000", 15), (6, None, 9)])
+def test_replay_of_an_unfinished_run_prints_a_document_that_says_so(
+    n_left_out: int, candidate: str | None, n_tokens: int, tmp_path: Path, capsys: Capture
+):
+    path = write(tmp_path / "run.jsonl", a_run()[:-n_left_out])
+
+    assert run("replay", "--json", str(path)) == 1
+
+    document = json.loads(capsys.readouterr().out)
+    assert (document["answer"], document["candidate"]) == (None, candidate)
+    assert (document["stop_reason"], document["trace"]) == ("interrupted", str(path))
+    assert "did not finish" in document["missing"]
+    assert document["usage"]["think_tokens"] == n_tokens
 
 
 def test_replay_decides_anew_without_a_model(tmp_path: Path, capsys: Capture):

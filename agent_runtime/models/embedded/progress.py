@@ -25,4 +25,5 @@ def progress() -> Iterator[Report]:
     try:
         yield report
     finally:
-        bar.stop()
+        if tasks:  # a bar that was never drawn would end in a blank line
+            bar.stop()
