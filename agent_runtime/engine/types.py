@@ -10,10 +10,10 @@ class Job:
     """One branch that wants to decode.
 
     `ids` is everything that the branch has read and written so far; the keys and values of any prefix that
-    the engine has seen are reused, the rest is computed in chunks. `seed` belongs to the branch: in fp32 the
-    same seed gives the same tokens whatever else is in the batch. Decoding ends after one of `stop_ids` (it
-    is part of the output), when the grammar can go no further, or at `max_tokens`. `grammar` is a Lark text
-    of llguidance that the *output* must match; None leaves the model free.
+    the engine has seen are reused, the rest is computed in chunks. `seed` belongs to the branch: with fp32
+    arithmetic the same seed gives the same tokens whatever else is in the batch, in bf16 in the same batch.
+    Decoding ends after one of `stop_ids` (it is part of the output), when the grammar can go no further, or at
+    `max_tokens`. `grammar` is a Lark text of llguidance that the *output* must match; None leaves the model free.
     """
 
     ids: tuple[int, ...]
