@@ -37,7 +37,7 @@ from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {
+STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "auto": lambda: Auto([Chain(), Vote(4), BestFirst()]),
     "beam": Beam,
     "best_first": BestFirst,
@@ -46,6 +46,15 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "mcts": MonteCarlo,
     "vote": Vote,
 }
+# What a number after a strategy's name counts, as in `vote:16`.
+COUNTED = {
+    "beam": "beams",
+    "best_first": "plans",
+    "diverse": "trees",
+    "mcts": "rounds",
+    "vote": "chains",
+}
+MAX_COUNT = 10_000  # far beyond what pays: a typing error should not start a search of days
 
 
 @asynccontextmanager
@@ -154,14 +163,23 @@ def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:
 
 
 def build_strategy(name: str) -> Strategy:
-    """The strategy called `name`.
+    """The strategy called `name`; `vote:16` is the vote of 16 chains, and so with every width in `COUNTED`.
 
     Raises:
         ConfigError: There is none; the message lists those there are.
     """
-    if name not in STRATEGIES:
+    kind, colon, count = name.partition(":")
+    if kind not in STRATEGIES:
         raise ConfigError(f"unknown strategy {name!r}; there are: {', '.join(sorted(STRATEGIES))}")
-    return STRATEGIES[name]()
+    if not colon:
+        return STRATEGIES[kind]()
+    if kind not in COUNTED:
+        raise ConfigError(f"strategy {name!r}: {kind} takes no number; {', '.join(COUNTED)} do")
+    if not (count.isascii() and count.isdigit() and 0 < int(count) <= MAX_COUNT):
+        raise ConfigError(
+            f"strategy {name!r}: what follows the colon is how many {COUNTED[kind]}, from 1 to {MAX_COUNT:,}"
+        )
+    return STRATEGIES[kind](int(count))
 
 
 def build_model(config: RunConfig) -> Model:

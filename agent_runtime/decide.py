@@ -1,12 +1,16 @@
 """From the branches that answered to one answer: group equal ones, weigh them by their evidence, say how sure.
 
-Self-consistency (Wang et al. 2022, arXiv:2203.11171) weighted by verified steps. An answer that no observation
-supports is never "confirmed", however many votes it has.
+Self-consistency (Wang et al. 2022, arXiv:2203.11171) weighted by verified steps, and by process rewards where a judge
+spoke: votes weighted by a verifier's score (Li et al. 2023, arXiv:2206.02336; Wang et al. 2024, Math-Shepherd,
+arXiv:2312.08935). A solution's score is the product of its steps' (Lightman et al. 2023, arXiv:2305.20050), here as
+their geometric mean, so that a branch is not worth less for being longer. An answer that no observation supports is
+never "confirmed", however many votes it has.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 from agent_runtime.equivalence import equal
 from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, VerdictKind
@@ -14,6 +18,7 @@ from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, 
 PRIOR_VOTES = 1.0  # one imagined vote for "something else": a single chain is never certain
 UNSUPPORTED = 0.4  # weight of a vote that no observation supports, against 1 for one that is
 REFUTED_STEP = 0.8  # factor for each step on the way whose check failed
+LEAST_SCORE = 0.01  # no single step that a judge finds bad takes a branch's vote away
 
 TABLES = "sql"  # the tool whose observations are tables, with a header
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
@@ -54,9 +59,15 @@ def rank(answered: Sequence[Branch], n_failed: int = 0) -> list[Candidate]:
 
 
 def weight(branch: Branch) -> float:
-    """What a branch's vote counts in (0, 1]: support by an observation, and how its checks went."""
+    """What a branch's vote counts in (0, 1]: support by an observation, how its checks went, what a judge says."""
     n_refuted = sum(node.verdict.kind == "refuted" for node in branch)
-    return (1.0 if support(branch) else UNSUPPORTED) * REFUTED_STEP**n_refuted
+    return (1.0 if support(branch) else UNSUPPORTED) * REFUTED_STEP**n_refuted * reward(branch)
+
+
+def reward(branch: Branch) -> float:
+    """The geometric mean of a branch's process rewards in (0, 1]; 1 where no judge spoke."""
+    scores = [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
+    return geometric_mean(scores) if scores else 1.0
 
 
 def support(branch: Branch) -> tuple[Evidence, ...]:

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from agent_runtime.decide import answer_parts, rank, support
+from agent_runtime.decide import answer_parts, rank, support, weight
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Step, Verdict
 
 
@@ -100,3 +102,31 @@ def test_a_name_that_a_query_with_rows_looked_for_is_supported_however_it_is_wri
     asked = "SELECT n FROM flow_chain('Acme', 'O''Hara Ltd')"
 
     assert support(branch(said, (asked, "n\n2")))
+
+
+def scored(branch: tuple[Node, ...], *scores: float) -> tuple[Node, ...]:
+    judged = [replace(node.verdict, score=score) for node, score in zip(branch, scores, strict=True)]
+    return tuple(replace(node, verdict=verdict) for node, verdict in zip(branch, judged, strict=True))
+
+
+def test_process_rewards_decide_between_branches_that_checks_hold_up_alike():
+    first = branch("3", ("q", "v\n3"), first_id=1)
+    second = branch("4", ("r", "v\n4"), first_id=10)
+
+    assert rank([first, second])[0].text == "3"
+    assert rank([scored(first, 0.3, 0.2), scored(second, 0.9, 0.8)])[0].text == "4"
+
+
+def test_one_branch_that_a_judge_trusts_outvotes_two_that_it_does_not():
+    weak = [scored(branch("3", ("q", "v\n3"), first_id=10 * n), 0.3, 0.2) for n in range(2)]
+    strong = scored(branch("4", ("r", "v\n4"), first_id=90), 0.9, 0.9)
+
+    assert rank([*weak, strong])[0].text == "4"
+
+
+def test_a_longer_branch_of_equally_good_steps_weighs_the_same_and_none_weighs_nothing():
+    short = branch("3", ("q", "v\n3"))
+    long = branch("3", *[("q", "v\n3")] * 5)
+
+    assert weight(scored(short, *[0.6] * 2)) == pytest.approx(weight(scored(long, *[0.6] * 6)))
+    assert weight(scored(short, 0.0, 0.0)) > 0

@@ -1,7 +1,8 @@
 import pytest
 
+from agent_runtime.assembly import build_strategy
 from agent_runtime.budget import Budget
-from agent_runtime.errors import BudgetExceeded
+from agent_runtime.errors import BudgetExceeded, ConfigError
 from agent_runtime.models.scripted import branches
 from agent_runtime.strategies.auto import Auto
 from agent_runtime.strategies.beam import Beam
@@ -10,10 +11,11 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote, leader_wins
-from agent_runtime.types import Action, Backtrack
+from agent_runtime.types import Action, Backtrack, Plan
 from tests.kernel import PLAN, Run, answer, step
 
 GOOD: list[Action] = [PLAN, step("2+3"), answer("5")]
+OTHER: list[Action] = [PLAN, step("4+4"), answer("8")]
 LOOPING: list[Action] = [PLAN, step("oops"), step("oops", "Once more.")]
 
 
@@ -50,6 +52,15 @@ async def test_best_first_stops_at_the_first_answer_whose_checks_hold():
 
     assert len(run.graph.answers()) == 1
     assert all(node.state != "open" for node in run.graph.frontier())
+
+
+async def test_best_first_goes_on_behind_an_answer_that_its_checks_do_not_hold_up():
+    guess: list[Action] = [Plan(("Guess",)), step("2+3"), answer("77")]
+    run = Run(branches(guess, GOOD))
+
+    await BestFirst(n_plans=2, n_parallel=1).search(run.loop)
+
+    assert [node.action for node in run.graph.answers()] == [answer("77"), answer("5")]
 
 
 async def test_best_first_comes_to_an_end_when_every_branch_loops():
@@ -129,6 +140,65 @@ async def test_a_vote_stops_when_the_leader_cannot_be_caught():
     await Vote(16, wave=4).search(run.loop)
 
     assert len(run.graph.answers()) == 4
+
+
+LONG: list[Action] = [PLAN, *[step(f"{n}+9", f"Look at {n}.") for n in range(6)], answer("5")]
+
+
+async def test_a_vote_of_four_ends_at_three_to_none_and_leaves_the_fourth_where_it_is():
+    run = Run(branches(GOOD, GOOD, GOOD, LONG))
+
+    await Vote(4).search(run.loop)
+
+    assert len(run.graph.answers()) == 3
+    assert len(run.model.requests) == 4 * len(GOOD)
+    assert [node.reason for node in run.graph if node.state == "pruned"] == ["the vote is decided"]
+
+
+async def test_a_vote_of_four_goes_on_at_two_to_none_and_at_three_to_one():
+    for first in ([GOOD, GOOD, LONG, LONG], [GOOD, GOOD, OTHER, LONG]):
+        run = Run(branches(*first))
+
+        await Vote(4).search(run.loop)
+
+        assert len(run.graph.answers()) == 4
+
+
+async def test_votes_that_nothing_holds_up_end_no_vote_early():
+    guess: list[Action] = [PLAN, step("2+3"), answer("77")]
+    run = Run(branches(guess, guess, guess, LONG))
+
+    await Vote(4).search(run.loop)
+
+    assert len(run.graph.answers()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "n_opened"), [("vote:1", 1), ("vote:6", 6), ("beam:3", 3), ("diverse:2", 2)]
+)
+async def test_the_number_behind_a_strategys_name_is_its_width(name, n_opened):
+    run = Run(branches(LOOPING))
+
+    await build_strategy(name).search(run.loop)
+
+    assert len(run.graph.children(0)) == n_opened
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("vote:x", "how many chains, from 1 to"),
+        ("vote:0", "how many chains, from 1 to"),
+        ("vote:-4", "how many chains, from 1 to"),
+        ("vote:", "how many chains, from 1 to"),
+        ("vote:1000000", "how many chains, from 1 to"),
+        ("chain:4", "chain takes no number"),
+        ("votes:4", "unknown strategy 'votes:4'"),
+    ],
+)
+def test_a_strategy_that_is_none_is_refused_in_words(name, said):
+    with pytest.raises(ConfigError, match=said):
+        build_strategy(name)
 
 
 def test_the_leaders_chance_is_the_beta_posterior():

@@ -17,7 +17,9 @@ def bench(
     packs: Annotated[list[Path], typer.Argument(metavar="PACK…", help="Packs of items (JSON lines).")],
     model: Annotated[str | None, typer.Option(metavar="SPEC", help="embedded, hf:…, openai:…")] = None,
     think: Annotated[str | None, typer.Option(metavar="TIME", help="quick, standard, deep or auto.")] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Overrides --think.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Overrides --think; vote:16: 16 chains.")
+    ] = None,
     items: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="A seeded sample of N items a pack; all by default."),

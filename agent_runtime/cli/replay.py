@@ -1,24 +1,17 @@
 """`agent-runtime replay`: show a run again from its trace alone, or decide it anew with no model call."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.errors import ConfigError
+
 if TYPE_CHECKING:
     from agent_runtime.protocols import Verifier
     from agent_runtime.trace.reader import Trace
     from agent_runtime.types import Answer
-
-
-class Judges(StrEnum):
-    """Who judges the steps when a run is decided anew."""
-
-    TOOLS = "tools"  # their checks alone
-    PROCESS_REWARD = "process_reward"  # the scores that were recorded, too
-    NONE = "none"  # nobody
 
 
 def replay(
@@ -28,9 +21,10 @@ def replay(
         typer.Option(metavar="NAME", help="Decide anew with this strategy over what was recorded."),
     ] = None,
     verifier: Annotated[
-        Judges | None,
+        str | None,
         typer.Option(
-            help="Decide anew with the checks' verdicts alone, with the judge's recorded scores too, or neither."
+            metavar="NAME",
+            help="Decide anew by tools (checks alone), process_reward (the judge's recorded scores too) or none.",
         ),
     ] = None,
     min_confidence: Annotated[
@@ -82,7 +76,7 @@ def _unfinished(recorded: "Trace") -> "Answer":
 
 
 def _decided_anew(
-    recorded: "Trace", strategy: str | None, judges: Judges | None, min_confidence: float | None
+    recorded: "Trace", strategy: str | None, name: str | None, min_confidence: float | None
 ) -> "Trace":
     """The recorded run with another end."""
     import anyio  # noqa: PLC0415  (--help needs none of it)
@@ -94,18 +88,23 @@ def _decided_anew(
     config = recorded_config(recorded.path, {"strategy": strategy, "min_confidence": min_confidence})
 
     async def decide() -> "Answer":
-        verifier = _verifier(judges)
+        verifier = _verifier(name)
         async with open_runtime(config, model=RecordedModel(recorded), verifier=verifier) as runtime:
             return await runtime.redecide(recorded.path)
 
     return recorded.ending_in(anyio.run(decide))
 
 
-def _verifier(judges: Judges | None) -> "Verifier | None":
-    """The verifier of a choice; None: the runtime's own, checks and then process reward."""
+def _verifier(name: str | None) -> "Verifier | None":
+    """The verifier of a name; None: the runtime's own, checks and then process reward.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
     from agent_runtime.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
     from agent_runtime.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
 
-    if judges is Judges.TOOLS:
-        return ToolVerdicts()
-    return NoVerdicts() if judges is Judges.NONE else None
+    verifiers = {None: None, "process_reward": None, "tools": ToolVerdicts(), "none": NoVerdicts()}
+    if name not in verifiers:
+        raise ConfigError(f"unknown verifier {name!r}; there are: tools, process_reward, none")
+    return verifiers[name]

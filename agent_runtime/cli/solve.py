@@ -27,7 +27,10 @@ def solve(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A search strategy, instead of what --think stands for."),
+        typer.Option(
+            metavar="NAME",
+            help="A search strategy, instead of what --think stands for; vote:16 is a vote of 16 chains.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed, the same run. [0]")] = None,
     sandbox: Annotated[

@@ -8,6 +8,7 @@ it (backtracking) competes with going on.
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+from agent_runtime.decide import support
 from agent_runtime.protocols import Expander
 from agent_runtime.strategies.siblings import Siblings
 from agent_runtime.strategies.vote import WARM, is_decided
@@ -26,7 +27,7 @@ class BestFirst:
     """Opens `n_plans` branches and expands the `n_parallel` best places a round, in one batch.
 
     A place is left for good after `n_tries` children; each one so far multiplies its rank by `discount`. The search
-    stops at an answer whose every check held, or when the vote among the answers is decided.
+    stops at an answer that its checks hold up, if every one held, or when the vote among the answers is decided.
     """
 
     def __init__(
@@ -73,6 +74,6 @@ class BestFirst:
 
 
 def _is_clean(path: tuple[Node, ...]) -> bool:
-    """Whether some check confirmed the path and none refuted it."""
+    """Whether some check confirmed the path, none refuted it, and what they brought holds its answer up."""
     kinds = {node.verdict.kind for node in path}
-    return "confirmed" in kinds and "refuted" not in kinds
+    return "confirmed" in kinds and "refuted" not in kinds and bool(support(path))

@@ -13,6 +13,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agent_runtime.assembly import open_runtime
+from agent_runtime.cli import main
 from agent_runtime.cli.following import exit_code, follow
 from agent_runtime.config import RunConfig
 from agent_runtime.errors import ModelError
@@ -22,7 +24,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.trace.events import Event, RunFinished
 from agent_runtime.trace.plain import PlainView
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Answer, Completion, Request, StopReason, Usage
+from agent_runtime.types import Action, Answer, Completion, Plan, Request, StopReason, Usage
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
 
@@ -203,3 +205,55 @@ def test_a_second_signal_ends_the_process_whatever_hangs(trace: Path):
 
     assert process.returncode == 130
     assert read(trace).bad_lines == ()
+
+
+# --- decided anew
+
+FIVE: list[Action] = [Plan(("Add two and three",)), step("2+3"), answer("5")]
+EIGHT: list[Action] = [Plan(("Add four and four",)), step("4+4"), answer("8")]
+
+
+def distrustful(request: Request) -> float:
+    """A judge that thinks little of every branch that adds two and three."""
+    return 0.1 if any(node.action == FIVE[1] for node in request.path) else 0.9
+
+
+@pytest.fixture
+def judged_vote(trace: Path) -> Path:
+    """A vote of two chains that a judge had a say in."""
+
+    async def vote() -> Answer:
+        model = ScriptedModel(branches(FIVE, EIGHT), distrustful)
+        config = RunConfig.load({"trace": trace, "strategy": "vote:2"})
+        async with open_runtime(config, model=model) as runtime:
+            return await runtime.solve("How much?")
+
+    assert anyio.run(vote).text == "8"
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ([], "8"),
+        (["--verifier", "process_reward"], "8"),
+        (["--verifier", "tools"], "5"),
+        (["--verifier", "none"], "5"),
+        (["--strategy", "vote:1", "--verifier", "process_reward"], "5"),
+    ],
+)
+def test_a_run_is_decided_anew_by_another_strategy_and_another_verifier(
+    judged_vote: Path, options: list[str], text: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(judged_vote), "--json", *options])
+
+    assert (ended.value.code, json.loads(capsys.readouterr().out)["answer"]) == (0, text)
+
+
+def test_a_verifier_that_there_is_not_is_refused(judged_vote: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(judged_vote), "--verifier", "luck"])
+
+    assert ended.value.code == 2
+    assert "unknown verifier 'luck'; there are: tools, process_reward, none" in capsys.readouterr().err
