@@ -1,15 +1,19 @@
 """Many runs leave nothing behind: no container, process, file, open descriptor or memory. `make soak`, outside CI.
 
 Every tenth run is a new trust domain, every twentieth is killed at its limit, every fiftieth is cancelled by its
-caller. Prints what there was before and after; exits with 1 when something is left.
+caller. `make soak` runs it under Docker and under bubblewrap. Prints what there was before and after; exits with 1 when
+something is left.
 Run: `python -m bench.soak_sandbox [--runs 1000] [--sandbox docker|bubblewrap]`.
 """
 
 import argparse
+import ctypes
 import gc
 import os
 import sys
 import tempfile
+import time
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -21,6 +25,7 @@ from agent_runtime_sandboxes.engine import connect
 GOOD = SandboxJob(code="import os; open('/tmp/x', 'w').write('x' * 1000); print(len(os.listdir('/tmp')))")
 SPAWNER = SandboxJob(code="import os, time\nif os.fork() == 0:\n os.setsid(); time.sleep(99)\nprint(1)")
 ENDLESS = SandboxJob(code="while True: pass", seconds=0.2)
+PR_SET_CHILD_SUBREAPER = 36  # prctl.h
 MAX_GROWTH_BYTES = 20 * 2**20
 Sandbox = DockerSandbox | BubblewrapSandbox
 
@@ -30,6 +35,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--sandbox", choices=("docker", "bubblewrap"), default="docker")
     arguments = parser.parse_args()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     return anyio.run(soak, arguments.sandbox, arguments.runs)
 
 
@@ -41,9 +47,11 @@ async def soak(kind: str, runs: int) -> int:
         await sandbox.aclose()
 
     await round_of(60)  # threads, caches and imports come once
-    before = census()
+    before = census(kind)
+    started = time.monotonic()
     await round_of(runs)
-    after = census()
+    print(f"{kind}: {runs} runs in {time.monotonic() - started:.0f} s")
+    after = census(kind)
     for name, value in after.items():
         print(f"{name}: {before[name]} before, {value} after {runs} runs")
     is_clean = all(after[name] <= before[name] for name in before if name != "memory_bytes")
@@ -67,29 +75,29 @@ async def one(sandbox: Sandbox, number: int) -> None:
         await sandbox.release(scope)
 
 
-def census() -> dict[str, int]:
-    """What of ours is there: containers, processes below this one, temporary files, descriptors, memory."""
+def census(kind: str) -> dict[str, int]:
+    """What of ours is there: containers, processes, temporary files, descriptors, memory."""
     gc.collect()
-    found = {
-        "containers": 0,
-        "processes": len(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()),
+    return {
+        "containers": containers() if kind == "docker" else 0,
+        "processes": n_processes(),
         "temporary_files": sum(1 for _ in Path(tempfile.gettempdir()).glob("agent-runtime-*")),
         "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         "memory_bytes": int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
     }
-    owner = f"rt.owner={os.getpid()}:"
-    try:
-        api = connect()
-    except Exception:
-        return found
-    labels = [
-        container["Labels"] for container in api.containers(all=True, filters={"label": "rt.sandbox=1"})
-    ]
-    api.close()
-    return {
-        **found,
-        "containers": sum(f"rt.owner={of.get('rt.owner', '')}".startswith(owner) for of in labels),
-    }
+
+
+def n_processes() -> int:
+    """How many processes run below this one; those that outlive their parent too, for we adopt them."""
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return sum(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" for pid in pids)
+
+
+def containers() -> int:
+    """How many containers of this process the engine has, stopped ones too."""
+    with closing(connect()) as api:
+        found = api.containers(all=True, filters={"label": "rt.sandbox=1"})
+    return sum(of["Labels"].get("rt.owner", "").startswith(f"{os.getpid()}:") for of in found)
 
 
 if __name__ == "__main__":
