@@ -2,7 +2,8 @@
 
 Its tag is the hash of its recipe (`images/python/`), so a changed recipe is a new image. It is built on first use,
 from Debian packages with mmdebstrap where that is installed (no registry needed, same packages -> same
-bytes), else from the Dockerfile. The digest is that of the root file system, the same on every machine.
+bytes), else from the Dockerfile. The digest is that of the root file system: the same on every machine that
+builds from the same packages, which follow Debian's point releases (docs/security.md).
 """
 
 import fcntl
