@@ -1,10 +1,11 @@
 """The branch engine against what a user would pick instead; both sides of every ratio come from one run.
 
-    make bench-engine ARGS="[--weights FOLDER] [--gguf FILE] [--device cuda] [--quick]"
+    make bench-engine ARGS="[--weights FOLDER] [--gguf FILE] [--device cuda] [--shape qwen3-8b] [--quick]"
 
 `--weights` is a folder that transformers loads, the embedded model without it. llama.cpp takes part where
 llama-cpp-python is installed and `--gguf` names its file. `--quick` runs every part small, for CI; its figures
-mean nothing.
+mean nothing. `--shape` runs the `floor` part with random weights of a larger model's shape, on CUDA only. What the
+kernel itself takes for a round of 64 branches is printed by `make bench-overhead`.
 """
 
 import argparse
@@ -24,15 +25,27 @@ import anyio
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from agent_runtime.engine.engine import Engine
+from agent_runtime.engine.masks import Grammars, Matcher
 from agent_runtime.engine.radix import RadixTree
 from agent_runtime.engine.types import Job
 from agent_runtime.models.embedded.progress import progress
 from agent_runtime.models.embedded.weights import embedded_folder
-from agent_runtime.types import Sampling
+from agent_runtime.models.tokenizer import LocalTokenizer
+from agent_runtime.models.voices import RoleTokenVoice, TaggedVoice, Voice
+from agent_runtime.sql_grammar import sql_grammar
+from agent_runtime.types import Node, Plan, Prompt, Sampling, TableSchema, ToolSpec
 
 WARM = Sampling(temperature=0.8)
 PROMPT_TOKENS = 400
@@ -42,6 +55,26 @@ console = Console(width=120)
 OTHERS = "generate bf16,generate fp32,static cache,generate_batch,llama.cpp"
 SILENCE = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
 Ids = tuple[int, ...]
+SHAPES: dict[str, dict[str, Any]] = {
+    "qwen3-8b": {
+        "vocab_size": 151_936,
+        "hidden_size": 4096,
+        "intermediate_size": 12_288,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 40_960,
+        "tie_word_embeddings": False,
+    }
+}
+KV_BRANCHES = 64
+KV_GOAL, MASK_GOAL = 1.1, 0.02
+TRANSFERS = TableSchema(
+    "transfers",
+    (("date", "DATE"), ("from_company", "VARCHAR"), ("to_company", "VARCHAR"), ("amount", "DOUBLE")),
+    366,
+)
 
 
 class Setting:
@@ -51,6 +84,7 @@ class Setting:
         self.folder: Path = arguments.weights or _embedded()
         self.gguf: Path | None = arguments.gguf
         self.device: str = arguments.device
+        self.shape: str | None = arguments.shape
         self.threads: int = arguments.threads
         self.quick: bool = arguments.quick
         self.is_cpu_time: bool = arguments.cpu_time
@@ -67,13 +101,17 @@ class Setting:
         self.prompt = self.text[: 64 if self.quick else PROMPT_TOKENS]
 
     def model(self, dtype: torch.dtype) -> PreTrainedModel:
+        if self.shape:
+            config = Qwen3Config(**SHAPES[self.shape], dtype=dtype)
+            with torch.device(self.device):
+                return Qwen3ForCausalLM._from_config(config).eval()  # type: ignore[no-any-return, no-untyped-call]
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype)
         return model.to(self.device).eval()  # type: ignore[arg-type, no-any-return]
 
-    def engine(self, **choices: Any) -> Engine:
+    def engine(self, model: PreTrainedModel | None = None, **choices: Any) -> Engine:
         dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
         settings = {"device": self.device, "threads": self.threads, **choices}
-        return Engine(self.model(dtype), self.tokenizer, **settings)
+        return Engine(model or self.model(dtype), self.tokenizer, **settings)
 
     def sync(self) -> None:
         if self.device == "cuda":
@@ -322,13 +360,14 @@ async def fork_cost(setting: Setting) -> None:
 
 async def floor(setting: Setting) -> None:
     """Decode step against reading weights and KV once at this device's measured copy bandwidth."""
-    engine = setting.engine()
+    model = setting.model(torch.bfloat16 if setting.device == "cuda" else torch.float32)
+    n_parameters = _read_each_step(model)
+    engine = setting.engine(model)
     network = engine._network
     size = 2**20 if setting.quick else 2**27
     source, target = (torch.ones(size, dtype=torch.uint8, device=setting.device) for _ in range(2))
     copied = setting.best(lambda: target.copy_(source))
     bandwidth = 2 * size / copied
-    n_parameters = sum(p.numel() for p in setting.model(torch.float32).parameters())
     bytes_each = {"exact": network.dtype.itemsize, "fp16": 2}[network.precision]
     rows = []
     for n in setting.branches:
@@ -338,10 +377,135 @@ async def floor(setting: Setting) -> None:
         rows.append([str(n), f"{n / rate * 1e3:.1f}", f"{least * 1e3:.1f}", f"{least / (n / rate):.0%}"])
     await engine.aclose()
     show(
-        f"decode step against the floor at {bandwidth / 1e9:.1f} GB/s copied",
+        f"decode step of {setting.shape or 'the model'} against the floor at {bandwidth / 1e9:.1f} GB/s copied",
         ["branches", "step, ms", "floor, ms", "reached"],
         rows,
     )
+
+
+def _read_each_step(model: PreTrainedModel) -> int:
+    """Parameters that a decode step reads: all but input embeddings of their own, of which it reads a row a token."""
+    embeddings: Any = model.get_input_embeddings()
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    is_tied = head.weight is embeddings.weight
+    return sum(p.numel() for p in model.parameters()) - (0 if is_tied else embeddings.weight.numel())
+
+
+async def kv(setting: Setting) -> None:
+    """Memory of many branches of one prompt, against keys and values that share it and nothing else."""
+    n = 8 if setting.quick else KV_BRANCHES
+    engine = setting.engine()
+    network, pool = engine._network, engine._pool
+    jobs = [Job(setting.prompt, setting.n_new, WARM, seed=seed) for seed in range(n)]
+    least_free = engine.capacity().free_kv_tokens
+
+    async def watch() -> None:
+        nonlocal least_free
+        while True:
+            least_free = min(least_free, engine.capacity().free_kv_tokens)
+            await anyio.sleep(0.002)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        outputs = await engine.generate(jobs)
+        group.cancel_scope.cancel()
+    written = engine._tree.n_slots - engine._tree.n_free
+    aside = engine._tree.n_slots - least_free + n * pool.window
+    await engine.aclose()
+    computed = [output.ids[:-1] for output in outputs]  # nobody asked what follows the last token
+    own = len({ids[:k] for ids in computed for k in range(1, len(ids) + 1)})
+    kv_bytes = engine.capacity().bytes_per_token - network.shape.hidden * network.dtype.itemsize
+    needed = (len(setting.prompt) + own) * kv_bytes
+    copied = sum(len(setting.prompt) + len(ids) for ids in computed) * kv_bytes
+    rows = [
+        ("keys and values, prompt shared", needed),
+        ("held when all have written (hidden states too)", written * engine.capacity().bytes_per_token),
+        (
+            "set aside while they write (rows to write in, room to seal)",
+            aside * engine.capacity().bytes_per_token,
+        ),
+        ("keys and values, prompt copied", copied),
+    ]
+    show(
+        f"KV memory of {n} branches, {len(setting.prompt)}-token prompt, {setting.n_new} new tokens (goal {KV_GOAL}x)",
+        ["", "MiB", "of what sharing needs"],
+        [[name, f"{size / 2**20:.1f}", f"{size / needed:.2f}x"] for name, size in rows],
+    )
+
+
+class TimedMatcher(Matcher):
+    """A matcher that notes its seconds."""
+
+    def __init__(self, inner: Matcher, seconds: dict[str, float]) -> None:
+        super().__init__(inner._inner)
+        self._seconds = seconds
+
+    def accept(self, token: int) -> None:
+        start = time.perf_counter()
+        super().accept(token)
+        self._seconds["follow"] += time.perf_counter() - start
+
+    def forced(self) -> list[int]:
+        start, before = time.perf_counter(), self._seconds["follow"]
+        tokens = super().forced()
+        self._seconds["follow"] = before + time.perf_counter() - start
+        return tokens
+
+
+class TimedGrammars(Grammars):
+    """The same grammars, with matchers that note their seconds."""
+
+    def __init__(self, inner: Grammars, seconds: dict[str, float]) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._noted = seconds
+
+    def matcher(self, lark: str) -> Matcher:
+        return TimedMatcher(super().matcher(lark), self._noted)
+
+
+async def mask(setting: Setting) -> None:
+    """What grammars cost of a decode step: masks made and applied, and following what was written."""
+    seconds = {"mask": 0.0, "follow": 0.0}
+    engine = setting.engine()
+    inner = engine._allowed
+
+    def allowed(lanes: Any) -> Any:
+        start = time.perf_counter()
+        found = inner(lanes)
+        setting.sync()
+        seconds["mask"] += time.perf_counter() - start
+        return found
+
+    engine._allowed = allowed  # type: ignore[method-assign]
+    engine._scheduler._grammars = TimedGrammars(engine._scheduler._grammars, seconds)
+    rows = []
+    for name, lark in _larks(setting).items():
+        for n in setting.branches:
+            jobs = [Job(setting.prompt, setting.n_new, WARM, seed=seed, grammar=lark) for seed in range(n)]
+            await engine.generate(jobs)  # compiles, computes the prompt
+            seconds |= dict.fromkeys(seconds, 0.0)
+            before, start = engine.n_passes, time.perf_counter()
+            await engine.generate(jobs)
+            whole, n_passes = time.perf_counter() - start, engine.n_passes - before
+            each = [whole, seconds["mask"], seconds["follow"]]
+            shares = [f"{part / whole:.1%}" for part in each[1:]]
+            rows.append([name, str(n), *(f"{part / n_passes * 1e3:.2f}" for part in each), *shares])
+    await engine.aclose()
+    show(
+        f"grammars in a decode step (goal for masks: {MASK_GOAL:.0%})",
+        ["grammar", "branches", "step, ms", "masks, ms", "following, ms", "masks", "following"],
+        rows,
+    )
+
+
+def _larks(setting: Setting) -> dict[str, str]:
+    tokenizer = LocalTokenizer(setting.tokenizer)
+    voice: Voice = RoleTokenVoice(tokenizer) if tokenizer.has_roles else TaggedVoice(tokenizer)
+    prompt = Prompt("", tools=(ToolSpec("calc", ""), ToolSpec("sql", "")), tables=(TRANSFERS,))
+    return {
+        "an action": voice.grammar(prompt, [Node(1, 0, 1, Plan(("look",)))]),
+        "a query": f"start: sql_text\n{sql_grammar([TRANSFERS])}",
+    }
 
 
 async def growth(setting: Setting) -> None:
@@ -371,11 +535,25 @@ async def quality(setting: Setting) -> None:
     with torch.inference_mode():
         reference = model(torch.tensor([ids], device=setting.device)).logits[0].log_softmax(-1)
     rows = []
-    choices = [(torch.float32, "exact"), (torch.float32, "fp16"), (torch.bfloat16, "exact")]
+    choices = [
+        (torch.float32, "exact"),
+        (torch.float32, "fp16"),
+        (torch.bfloat16, "exact"),
+        (torch.float32, "int4"),
+    ]
     for dtype, precision in choices:
+        name = f"{str(dtype).removeprefix('torch.')} / {precision}"
         if setting.device == "cuda" and precision != "exact":
+            rows.append([name, "not measured: a format for the CPU", ""])
             continue
-        engine = setting.engine(dtype=dtype, precision=precision)
+        if precision == "int4":
+            name += f", groups of {INT4_GROUP} (not shipped)"
+            if not hasattr(torch.ops.aten, "_weight_int4pack_mm_for_cpu"):
+                rows.append([name, "not measured: this torch has no int4 product", ""])
+                continue
+            engine = setting.engine(in_int4(setting.model(dtype)), dtype=dtype, precision="exact")
+        else:
+            engine = setting.engine(dtype=dtype, precision=precision)
         step = 16  # few rows at a time: the kernels of decoding, not those of a long prompt
         found = []
         for end in range(step, n, step):
@@ -387,8 +565,46 @@ async def quality(setting: Setting) -> None:
         theirs = reference[: len(ours)]
         kl = (theirs.exp() * (theirs - ours)).sum(-1).mean().item()
         same = (theirs.argmax(-1) == ours.argmax(-1)).float().mean().item()
-        rows.append([f"{str(dtype).removeprefix('torch.')} / {precision}", f"{kl:.6f}", f"{same:.1%}"])
+        rows.append([name, f"{kl:.6f}", f"{same:.1%}"])
     show(f"against fp32, {n} tokens of text", ["arithmetic / weights", "KL", "same first choice"], rows)
+
+
+INT4_GROUP = 32
+
+
+class Int4Linear(nn.Module):
+    """Weights in 4 bits with a scale and a zero for every 32 inputs, through torch's own product."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        groups = layer.weight.detach().float().view(layer.out_features, -1, INT4_GROUP)
+        low, high = groups.aminmax(dim=-1, keepdim=True)
+        scale = ((high - low) / 15).clamp(min=1e-9)
+        levels = ((groups - low) / scale).round().clamp(0, 15).to(torch.int32).flatten(1)
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels, 1)
+        self._scales = (
+            torch.cat([scale, low + 8 * scale], -1).transpose(0, 1).contiguous()
+        )  # (q - 8) * scale + zero
+        self._n_outputs = layer.out_features
+        self._bias: torch.Tensor | None = layer.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x.reshape(-1, x.shape[-1])
+        product: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
+            rows, self._packed, INT4_GROUP, self._scales.to(x.dtype)
+        )
+        out = product.view(*x.shape[:-1], self._n_outputs)
+        return out if self._bias is None else out + self._bias
+
+
+def in_int4(model: PreTrainedModel) -> PreTrainedModel:
+    """`model` with every linear layer but its head in int4; the head is the embeddings, which are rows to look up."""
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear) and child is not head:
+                setattr(module, name, Int4Linear(child))
+    return model
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -413,6 +629,8 @@ PARTS = {
     "search": tree_search,
     "fork": fork_cost,
     "floor": floor,
+    "kv": kv,
+    "mask": mask,
     "growth": growth,
     "quality": quality,
 }
@@ -427,6 +645,7 @@ def main() -> None:
     )
     parser.add_argument("--gguf", type=Path)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--shape", choices=sorted(SHAPES), help="random weights of this shape; `floor` alone")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--branches", default="1,8,64,256")
     parser.add_argument("--others", default=OTHERS, help="comma separated, of the default")
@@ -442,10 +661,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("this machine has no CUDA device")
+    if arguments.shape and arguments.device != "cuda":
+        console.print(f"{arguments.shape}: skipped, its weights are for a GPU; run it with --device cuda")
+        return
     torch.set_num_threads(arguments.threads)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     setting = Setting(arguments)
-    for part in arguments.parts.split(","):
+    for part in ["floor"] if arguments.shape else arguments.parts.split(","):
         anyio.run(PARTS[part], setting)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     console.print(f"peak resident memory {peak:.1f} GiB; torch {torch.__version__}")
