@@ -12,6 +12,9 @@ from agent_runtime.errors import BudgetExceeded
 from agent_runtime.types import Usage
 
 MIN_ACTION_TOKENS = 8  # an action shorter than this says nothing: asking for it would only waste a pass
+USEFUL_ACTION_TOKENS = (
+    64  # enough for nearly every action: the last tokens go to few actions that end, not to many cut off
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Meter:
     def reserve(self, n_actions: int, tokens_each: int) -> Reservation:
         """Room for up to `n_actions` more actions of up to `tokens_each` sampled tokens.
 
-        Fewer or shorter ones are granted where the budget has no room for all.
+        Fewer are granted where the budget has no room for all at a useful length, and a shorter one as the last.
 
         Raises:
             BudgetExceeded: There is no room for even one.
@@ -117,7 +120,7 @@ class Meter:
         left = self.budget.tokens - self.spent.n_tokens
         if left < MIN_ACTION_TOKENS:
             self._exhaust("tokens", self.budget.tokens, self.spent.n_tokens)
-        n_granted = min(n_actions, left // MIN_ACTION_TOKENS)
+        n_granted = max(1, min(n_actions, left // USEFUL_ACTION_TOKENS))
         return Reservation(n_granted, min(tokens_each, left // n_granted))
 
     def open_branches(self, n_wanted: int) -> int:

@@ -127,3 +127,13 @@ def test_a_recording_decided_anew_has_the_energy_that_was_recorded():
 @pytest.mark.parametrize("device", ["https://example.org/v1", "mps", "cuda:63"])
 def test_a_device_without_a_counter_of_ours_has_no_energy_rather_than_the_hosts(device):
     assert energy_counter(device)() is None
+
+
+@pytest.mark.parametrize(
+    ("left", "n_wanted", "granted"),
+    [(1000, 8, (8, 125)), (300, 8, (4, 75)), (100, 8, (1, 100)), (20, 8, (1, 20)), (5000, 8, (8, 320))],
+)
+def test_the_last_tokens_go_to_few_actions_of_a_useful_length(left, n_wanted, granted):
+    room = Meter(Budget(tokens=left)).reserve(n_wanted, 320)
+
+    assert (room.n_actions, room.max_tokens) == granted

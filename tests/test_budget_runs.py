@@ -1,14 +1,18 @@
 """Random runs under random budgets: what is spent never exceeds what is allowed by more than one step."""
 
+import contextlib
 import random
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
 
 import anyio
 import pytest
 
 from agent_runtime.errors import ModelError
-from agent_runtime.models.scripted import completion
+from agent_runtime.models.scripted import Script, ScriptedModel, completion
 from agent_runtime.protocols import Strategy
 from agent_runtime.strategies.auto import Auto
 from agent_runtime.strategies.beam import Beam
@@ -17,6 +21,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
+from agent_runtime.trace.reader import read
 from agent_runtime.types import Action, Answer, Backtrack, Completion, Request, Usage
 from tests.kernel import PLAN, answer, step
 from tests.test_runtime import runtime
@@ -51,7 +56,33 @@ class Failing(ModelError):
     """Raised by a model that breaks."""
 
 
-async def one_run(number: int, folder) -> tuple[Answer | None, dict[str, float | int | None], int]:
+class Whimsical(ScriptedModel):
+    """Keeps the size of the largest batch: what a run may overshoot by, since a batch is reserved as a whole."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.most_actions = 0
+        self.most_dollars = 0.0
+
+    async def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        said = await super().generate(requests)
+        self.most_actions = max(self.most_actions, len(said))
+        seconds = sum(one.usage.model_seconds for one in said)
+        self.most_dollars = max(self.most_dollars, seconds / 3600)
+        return said
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run, what it was allowed, and the largest step it took."""
+
+    found: Answer | None
+    limits: dict[str, float | int | None]
+    model: Whimsical
+    n_branches: int
+
+
+async def one_run(number: int, folder) -> Outcome:
     dice = random.Random(number)
     limits: dict[str, float | int | None] = {
         "max_tokens": dice.choice([None, dice.randrange(1, 1500)]),
@@ -59,50 +90,46 @@ async def one_run(number: int, folder) -> tuple[Answer | None, dict[str, float |
         "max_branches": dice.choice([None, None, dice.randrange(1, 12)]),
         "max_dollars": dice.choice([None, None, dice.random() * 0.005]),
     }
-    largest = 0
     n_left = dice.choice([10**9] * 8 + [3])
 
     def script(request: Request) -> Completion:
-        nonlocal largest, n_left
+        nonlocal n_left
         n_left -= 1
         if n_left < 0 and number % 2:
             raise Failing("the device is gone")
         if n_left < 0:
             rt.interrupt()
-        said = whims(request)
-        largest = max(largest, said.usage.n_tokens)
-        return said
+        return whims(request)
 
     strategy = dice.choice(STRATEGIES)
-    settings = {**limits, "seed": number, "trace": folder / f"{number}.jsonl", "dollars_per_hour": 1.0}
-    async with runtime(script, folder, strategy, **settings) as rt:
-        try:
+    trace = folder / f"{number}.jsonl"
+    model = Whimsical(script)
+    found = None
+    settings: dict[str, Any] = {**limits, "seed": number, "trace": trace, "dollars_per_hour": 1.0}
+    async with runtime(model, folder, strategy, **settings) as rt:
+        with contextlib.suppress(Failing):
             found = await rt.solve("How much?")
-        except Failing:
-            return None, limits, largest
-    return found, limits, largest
+    graph = read(trace).graph()
+    n_leaves = sum(not graph.children(node.id) for node in graph if node.id)
+    return Outcome(found, limits, model, n_leaves)
 
 
 async def reasons_of_runs(numbers: range, folder) -> Counter[str]:
+    """How the runs ended; each kept every limit it had, but for its largest step."""
     reasons: Counter[str] = Counter()
     for number in numbers:
-        found, limits, largest = await one_run(number, folder)
-        if found is None:
+        outcome = await one_run(number, folder)
+        limits = {name: limit for name, limit in outcome.limits.items() if limit is not None}
+        assert outcome.n_branches <= limits.get("max_branches", inf)
+        if outcome.found is None:
             reasons["failed"] += 1
             continue
-        reasons[found.stop_reason] += 1
-        spent = found.usage
-        one_round = 32 * (
-            largest + FORCED_TOKENS
-        )  # a batch is reserved as a whole; its forced tokens come on top
-        if limits["max_tokens"] is not None:
-            granted = int(limits["max_tokens"])
-            n_actions = max(1, granted // 8)
-            assert spent.n_tokens <= granted + min(n_actions, 32) * FORCED_TOKENS
-        if limits["max_tool_calls"] is not None:
-            assert spent.tool_calls <= limits["max_tool_calls"]
-        if limits["max_dollars"] is not None:
-            assert (spent.dollars or 0) <= limits["max_dollars"] + one_round / 100 / 3600
+        reasons[outcome.found.stop_reason] += 1
+        spent, largest = outcome.found.usage, outcome.model
+        forced = largest.most_actions * FORCED_TOKENS  # sampled tokens are reserved, forced ones come on top
+        assert spent.n_tokens <= limits.get("max_tokens", inf) + forced
+        assert spent.tool_calls <= limits.get("max_tool_calls", inf)
+        assert (spent.dollars or 0) <= limits.get("max_dollars", inf) + largest.most_dollars
     return reasons
 
 
