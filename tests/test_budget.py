@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,3 +140,17 @@ def test_the_last_tokens_go_to_few_actions_of_a_useful_length(left, n_wanted, gr
     room = Meter(Budget(tokens=left)).reserve(n_wanted, 320)
 
     assert (room.n_actions, room.max_tokens) == granted
+
+
+def test_the_counter_of_a_gpu_is_that_of_the_models_device_in_joules(monkeypatch):
+    millijoules = {0: 500_000, 1: 7_500}
+    fake = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetTotalEnergyConsumption=millijoules.__getitem__,
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+
+    assert energy_counter("cuda:1")() == 7.5
+    assert energy_counter("cuda")() == 500.0
+    assert energy_counter("cuda:2")() is None
