@@ -368,7 +368,7 @@ async def floor(setting: Setting) -> None:
     source, target = (torch.ones(size, dtype=torch.uint8, device=setting.device) for _ in range(2))
     copied = setting.best(lambda: target.copy_(source))
     bandwidth = 2 * size / copied
-    bytes_each = {"exact": network.dtype.itemsize, "fp16": 2}[network.precision]
+    bytes_each = 2 if network.precision == "fp16" else network.dtype.itemsize
     rows = []
     for n in setting.branches:
         _, rate = await our_rates(setting, n, engine)
@@ -539,6 +539,7 @@ async def quality(setting: Setting) -> None:
         (torch.float32, "exact"),
         (torch.float32, "fp16"),
         (torch.bfloat16, "exact"),
+        (torch.bfloat16, "fp16 head"),
         (torch.float32, "int4"),
     ]
     for dtype, precision in choices:

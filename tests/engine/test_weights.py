@@ -39,7 +39,25 @@ def test_the_default_precision_is_the_same_every_time():
     chosen = {for_this_processor() for _ in range(3)}
 
     assert len(chosen) == 1
-    assert chosen <= {(torch.bfloat16, "exact"), (torch.float32, "fp16"), (torch.float32, "exact")}
+    assert chosen <= {
+        (torch.bfloat16, "fp16 head"), (torch.bfloat16, "exact"), (torch.float32, "fp16"), (torch.float32, "exact"),
+    }  # fmt: skip
+
+
+def test_with_an_fp16_head_the_layers_stay_as_they_are_and_the_logits_are_fp32(kind: str):
+    plain, mixed = build(kind), build(kind)
+    for model in (plain, mixed):
+        nn.Module.to(model, torch.bfloat16)
+    ids = torch.tensor([prompt(1, 20)])
+
+    speed_up(mixed, "fp16 head")
+
+    with torch.inference_mode():
+        expected = plain.forward(ids, output_hidden_states=True)
+        found = mixed.forward(ids, output_hidden_states=True)
+    assert torch.allclose(found.hidden_states[-1], expected.hidden_states[-1], atol=1e-2)
+    assert found.logits.dtype == torch.float32
+    assert torch.allclose(found.logits, expected.logits.float(), atol=2e-2)
 
 
 async def test_smaller_weights_decode_through_the_engine(kind: str):
