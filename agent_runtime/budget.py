@@ -154,7 +154,7 @@ class Meter:
         joules = self.spent.joules if self._joules_already is None else self._joules_already
         if joules_now is not None and self._joules_before is not None:
             joules = (self._joules_already or 0.0) + joules_now - self._joules_before
-        parts = self.spent.model_seconds + self.spent.tool_seconds
+        parts = self.spent.model_seconds + self.spent.tool_seconds + self.spent.waiting_seconds
         return replace(self.spent, joules=joules, own_seconds=max(0.0, self.seconds - parts))
 
     def _booked_joules(self, recorded: float | None) -> float | None:

@@ -159,6 +159,7 @@ class Usage:
     tool_calls: int = 0
     model_seconds: float = 0.0
     tool_seconds: float = 0.0
+    waiting_seconds: float = 0.0
     own_seconds: float = 0.0
     dollars: float | None = None
     joules: float | None = None
@@ -177,6 +178,7 @@ class Usage:
             self.tool_calls + other.tool_calls,
             self.model_seconds + other.model_seconds,
             self.tool_seconds + other.tool_seconds,
+            self.waiting_seconds + other.waiting_seconds,
             self.own_seconds + other.own_seconds,
             _add(self.dollars, other.dollars),
             _add(self.joules, other.joules),

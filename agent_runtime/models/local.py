@@ -56,9 +56,12 @@ class LocalModel:
             if (job := _job(loaded, request, part)) is not None
         }
         outputs = dict(zip(jobs, await loaded.engine.generate(list(jobs.values())), strict=True))
-        seconds = (time.perf_counter() - started) / max(1, len(requests))
+        wall = time.perf_counter() - started
+        decoding = min(wall, max((output.seconds for output in outputs.values()), default=wall))
+        n = max(1, len(requests))
+        cost = Usage(model_seconds=decoding / n, waiting_seconds=(wall - decoding) / n)
         return [
-            _completion(loaded, request, parts[index], outputs.get(index), seconds)
+            _completion(loaded, request, parts[index], outputs.get(index), cost)
             for index, request in enumerate(requests)
         ]
 
@@ -133,17 +136,18 @@ def _job(loaded: "Loaded", request: Request, parts: Sequence[Segment]) -> Job | 
 
 
 def _completion(
-    loaded: "Loaded", request: Request, parts: Sequence[Segment], output: Output | None, seconds: float
+    loaded: "Loaded", request: Request, parts: Sequence[Segment], output: Output | None, cost: Usage
 ) -> Completion:
+    """`cost` is the completion's share of the seconds: decoding, and waiting for the engine to take the batch in."""
     if output is None:
-        return Completion((), is_cut=True, usage=Usage(model_seconds=seconds))
+        return Completion((), is_cut=True, usage=cost)
     ids = loaded.voice.kept(output.ids)
-    usage = _usage(parts, output, seconds)
+    usage = cost + _usage(parts, output)
     spans = loaded.voice.read(ids, request.prompt)
     return Completion(spans, ids, output.logprobs[: len(ids)], output.is_cut, usage)
 
 
-def _usage(parts: Sequence[Segment], output: Output, seconds: float) -> Usage:
+def _usage(parts: Sequence[Segment], output: Output) -> Usage:
     """Tokens by role. Only what was computed counts; what the model wrote was counted when it wrote it."""
     computed = {"prompt": 0, "written": 0, "forced": 0}
     left = output.n_prefilled
@@ -155,5 +159,4 @@ def _usage(parts: Sequence[Segment], output: Output, seconds: float) -> Usage:
         prompt_tokens=computed["prompt"],
         think_tokens=len(output.ids) - output.n_forced,
         forced_tokens=computed["forced"] + output.n_forced,
-        model_seconds=seconds,
     )

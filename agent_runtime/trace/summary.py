@@ -85,6 +85,7 @@ def bill_lines(answer: Answer) -> Iterator[Text]:
     seconds = {
         "model": usage.model_seconds,
         "tools": usage.tool_seconds,
+        "waiting": usage.waiting_seconds,
         "own": usage.own_seconds,
     }
     calls = f"{usage.tool_calls} tool call{'' if usage.tool_calls == 1 else 's'}"

@@ -1,6 +1,7 @@
 """The embedded model and a tiny stranger, decoded by the real engine."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from agent_runtime.types import (
     Step,
     TableSchema,
     ToolSpec,
+    Usage,
 )
 
 TOOLS = tuple(ToolSpec(name, "") for name in ("calc", "sql", "python", "edit"))
@@ -94,6 +96,20 @@ async def test_one_seed_gives_one_action(embedded: LocalModel):
 
     assert first.token_ids == second.token_ids
     assert len(first.logprobs) == len(first.token_ids)
+
+
+@pytest.mark.weights
+async def test_the_seconds_are_those_of_decoding_and_of_waiting_for_the_engine(embedded: LocalModel):
+    started = time.perf_counter()
+    completions = await embedded.generate(
+        [Request(Prompt("What is 2 + 2?", tools=TOOLS), seed=n) for n in range(3)]
+    )
+    wall = time.perf_counter() - started
+
+    usage = sum((completion.usage for completion in completions), Usage())
+
+    assert 0 < usage.waiting_seconds < usage.model_seconds  # nobody else was in the engine
+    assert usage.model_seconds + usage.waiting_seconds <= wall
 
 
 @pytest.mark.weights

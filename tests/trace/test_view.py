@@ -98,7 +98,7 @@ def test_the_bill_says_unknown_for_what_nobody_measured():
     assert "dollars unknown" in lines
     assert "joules  unknown" in lines
     assert "15 = 0 prompt + 15 think + 0 forced + 0 judge" in lines
-    assert "0.00 = 0.00 model + 0.00 tools + 0.00 own; 2 tool calls" in lines
+    assert "0.00 = 0.00 model + 0.00 tools + 0.00 waiting + 0.00 own" in lines
 
 
 def test_an_answer_that_is_not_established_shows_the_candidate_and_what_is_missing():
