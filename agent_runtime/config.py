@@ -35,22 +35,22 @@ class RunConfig(BaseSettings):
     model: str = "embedded"  # embedded, hf:NAME-or-folder, openai:URL#MODEL
     think: Think = "auto"
     strategy: str | None = None  # None: what `think` stands for
-    seed: int = Field(0, ge=0)
-    max_tokens: int | None = Field(None, gt=0)
-    max_seconds: float | None = Field(None, gt=0)
-    max_dollars: float | None = Field(None, gt=0)
-    max_joules: float | None = Field(None, gt=0)
-    max_tool_calls: int | None = Field(None, ge=0)
-    max_branches: int | None = Field(None, gt=0)
-    min_confidence: float = Field(0.2, ge=0, le=1)
-    check_seconds: float = Field(10.0, gt=0, le=600)  # time limit of one check
+    seed: int = Field(default=0, ge=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    max_seconds: float | None = Field(default=None, gt=0)
+    max_dollars: float | None = Field(default=None, gt=0)
+    max_joules: float | None = Field(default=None, gt=0)
+    max_tool_calls: int | None = Field(default=None, ge=0)
+    max_branches: int | None = Field(default=None, gt=0)
+    min_confidence: float = Field(default=0.2, ge=0, le=1)
+    check_seconds: float = Field(default=10.0, gt=0, le=600)  # time limit of one check
     has_tools: bool = True  # without, the model answers alone: the column to compare with
     sandbox: SandboxKind = "auto"
     sandbox_image: str | None = None
     trace: Path | None = None  # None: a file of its own under `runs_folder()`
-    dollars_per_hour: float | None = Field(None, ge=0)
-    dollars_per_million_prompt_tokens: float | None = Field(None, ge=0)
-    dollars_per_million_output_tokens: float | None = Field(None, ge=0)
+    dollars_per_hour: float | None = Field(default=None, ge=0)
+    dollars_per_million_prompt_tokens: float | None = Field(default=None, ge=0)
+    dollars_per_million_output_tokens: float | None = Field(default=None, ge=0)
     api_key: SecretStr | None = None  # for openai: models
 
     @classmethod
