@@ -37,6 +37,9 @@ MAX_BRANCHES = 256  # that decode at once; more wait
 WINDOW = 128  # tokens a branch writes before they move into a segment
 KV_TOKENS = 65_536
 MIN_KV_TOKENS = 2048
+MIN_SHARED = (
+    6  # tokens of a pass that more than one thread is worth: below, waking them costs more than they save
+)
 KV_SHARE = 0.5
 log = logging.getLogger(__name__)
 
@@ -180,7 +183,6 @@ class Engine:
 
     @torch.inference_mode()
     def _work(self) -> None:
-        torch.set_num_threads(self._threads)
         while self._receive():
             try:
                 self._scheduler.admit()
@@ -227,13 +229,15 @@ class Engine:
         self._scheduler.seal_full_rows()
         fills = self._scheduler.fills()
         feeds = self._scheduler.feeds(fills)
+        n_tokens = sum(fill.n for fill in fills) + sum(feed.n for feed in feeds)
+        torch.set_num_threads(1 if n_tokens < MIN_SHARED else self._threads)
         if fills or feeds:
             if fills or not self._graphs.run(feeds):
                 batch = lay_out(fills, feeds, self._pool)
                 hidden = self._network.forward(batch.ids, batch.positions, batch.layout)
                 self._pool.hidden.index_copy_(0, batch.layout.slots, hidden)
             self._scheduler.computed(fills, feeds)
-            self.n_computed += sum(fill.n for fill in fills) + sum(feed.n for feed in feeds)
+            self.n_computed += n_tokens
             self.n_passes += 1
         askers = self._scheduler.askers()
         if askers:

@@ -1,9 +1,11 @@
 """Weights in the form that decodes fastest on a CPU, with projections of one input fused.
 
 A decode step reads every weight once, so half as many bytes are faster where the processor can unpack them on
-the way: fp16 weights with fp32 arithmetic through FBGEMM (any x86 with AVX2), bf16 where the processor multiplies
-it. There the output head, the largest matrix of a small model, stays with FBGEMM: for one row it took a quarter of
-bf16's time, for 32 rows a third more. The model's code stays as it is; only its `nn.Linear`s change. No int4: it is
+the way: fp16 weights with fp32 arithmetic through FBGEMM (any x86 with AVX2). With AVX-512's bf16 the products of
+32 rows are faster in bf16, but every small operation between them is slower: a whole pass of the embedded model
+took 57 ms against 33 for one row, 63 against 51 for 8, 115 against 126 for 32. So bf16 is for processors with AMX
+(not measured here), and there the output head, the largest matrix of a small model, stays with FBGEMM, which took a
+quarter of bf16's time for one row. The model's code stays as it is; only its `nn.Linear`s change. No int4: it is
 exact for weights that came out of a 4-bit file, and changes what a model says once an adapter is merged into them
 (docs/benchmarks.md).
 """
@@ -89,12 +91,12 @@ def pack(weight: Tensor, bias: Tensor | None, precision: Precision) -> Product:
 
 
 def for_this_processor() -> tuple[torch.dtype, Precision]:
-    """What decodes fastest on this CPU without being wrong: bf16 where it has instructions for that, else fp16.
+    """What decodes fastest on this CPU without being wrong: bf16 with AMX, else fp16 weights and fp32 arithmetic.
 
     By capability and not by stopwatch, so that the same host gives the same answers whatever else it is doing.
     """
     has_fbgemm = "fbgemm" in torch.backends.quantized.supported_engines
-    if _has("_is_avx512_bf16_supported") or _has("_is_amx_tile_supported"):
+    if _has("_is_amx_tile_supported"):
         return torch.bfloat16, "fp16 head" if has_fbgemm else "exact"
     return torch.float32, "fp16" if has_fbgemm else "exact"
 
