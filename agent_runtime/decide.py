@@ -115,13 +115,13 @@ def _is_name(part: str) -> bool:
 def _cells(observation: Observation) -> list[str]:
     """What an observation says, in pieces: a table's cells without its header, else what stands between signs."""
     if observation.tool == TABLES:
-        brought = [*_rows(observation.text), *_rows(observation.brief)]
+        brought = [*table_rows(observation.text), *table_rows(observation.brief)]
         return [cell for row in brought for cell in row]
     pieces = re.split(r"[\n|≈=]", f"{observation.text}\n{observation.brief}")
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-def _rows(text: str) -> list[list[str]]:
+def table_rows(text: str) -> list[list[str]]:
     """The rows of a rendered table: its first line is the header, a line in brackets tells how many there are."""
     lines = [line for line in text.split("\n")[1:] if not _COUNT.fullmatch(line)]
     return [[cell.strip() for cell in line.split("|")] for line in lines]
@@ -131,7 +131,7 @@ def _says_something(observation: Observation) -> bool:
     """Whether a table brought a row that is not just an empty aggregate (`count(*)` of nothing is a row, too)."""
     if observation.tool != TABLES:
         return False
-    return any(cell not in ("NULL", "0", "0.0") for row in _rows(observation.text) for cell in row)
+    return any(cell not in ("NULL", "0", "0.0") for row in table_rows(observation.text) for cell in row)
 
 
 def _literals(query: str) -> set[str]:

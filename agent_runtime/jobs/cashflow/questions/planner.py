@@ -11,6 +11,7 @@ A function of the path alone: a resumed or replayed run proposes the same again.
 import re
 from collections.abc import Sequence
 
+from agent_runtime.decide import table_rows
 from agent_runtime.jobs.cashflow.macros import TransferColumns, transfer_columns
 from agent_runtime.jobs.cashflow.questions.plans import FlowPlan, plans
 from agent_runtime.jobs.cashflow.questions.reading import mentions, read
@@ -44,7 +45,6 @@ ALIKE = 1.0  # plans whose fit is this near to the best are ranked by the model'
 NATS = 0.1  # what a nat of likelihood counts in units of fit: it decides between near ties only
 MAX_RATIO = 5.0  # nats
 MAX_RANKED = 4
-SEPARATOR = " | "
 
 
 class FlowPlanner:
@@ -176,9 +176,8 @@ def in_order(named: Sequence[tuple[str, str]], question: str) -> list[tuple[str,
 
 
 def rows(text: str) -> list[list[str]]:
-    """The rows of a query's result as the database tool renders it, without header and notes."""
-    body = [line for line in text.split("\n")[1:] if not (line.startswith("(") and line.endswith(")"))]
-    return [row for row in (line.split(SEPARATOR) for line in body) if row != ["NULL"]]
+    """The rows of a query's result; an aggregate over nothing is none."""
+    return [row for row in table_rows(text) if row != ["NULL"]]
 
 
 def _answer(plan: FlowPlan, observation: Observation | None) -> str:
