@@ -196,6 +196,19 @@ async def test_closing_a_pool_ends_the_calls_under_way():
     assert not pool.pids
 
 
+async def test_a_worker_that_another_thread_reaps_meanwhile_is_killed_all_the_same(monkeypatch):
+    worker = Worker("echo", PROGRAM)
+    await worker.call({"do": "echo", "text": ""}, 5)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker._process.wait()
+    # What `poll` says while another thread is inside `wait`: not known yet.
+    monkeypatch.setattr(worker._process, "poll", lambda: None)
+
+    await worker.kill()
+
+    assert is_gone(worker.pid)
+
+
 async def test_a_program_that_does_not_start_is_the_operators_problem(tmp_path):
     pool = WorkerPool("broken", tmp_path / "missing.py", size=1, spare=0)
 

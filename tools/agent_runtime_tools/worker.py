@@ -8,6 +8,7 @@ event loop, so one pool serves loops that come and go; `size` bounds the calls o
 Not covered: what the program does with a request, and its limits; see `serving`.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -116,7 +117,8 @@ class Worker:
         """Kill the process group; the call that waits on the socket reads the end there."""
         if self._process.poll() is not None:
             return
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # whoever waits beside us has just seen it gone
+            os.killpg(self._process.pid, signal.SIGKILL)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._process.wait)
 
