@@ -5,7 +5,7 @@ as far as the host can read them. It knows no model and no tool; it is handed wh
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agent_runtime.errors import BudgetExceeded
@@ -147,6 +147,11 @@ class Meter:
         usage = replace(usage, joules=self._booked_joules(usage.joules))
         self.spent += usage
         return usage
+
+    def settle_batch(self, usages: Sequence[Usage]) -> list[Usage]:
+        """Settle what was spent together: energy is shared by all of it."""
+        self._n_unsettled = len(usages)
+        return [self.settle(usage) for usage in usages]
 
     def total(self) -> Usage:
         """Everything spent so far, with energy, and with the runtime's own time as what is left of the wall."""

@@ -91,7 +91,9 @@ class ReasoningLoop:
         checked = await self._check(drafts)
         paths = [(*self._path_to(node), node) for node in checked]
         verdicts = await self.verifier.judge(self.prompt, paths)
-        return [self._add(node, verdict) for node, verdict in zip(checked, verdicts, strict=True)]
+        return [
+            self._add(node, verdict) for node, verdict in zip(checked, self._settled(verdicts), strict=True)
+        ]
 
     def close(self, nodes: Sequence[Node], reason: str, state: NodeState = "pruned") -> None:
         """Close open nodes that the search will not come back to."""
@@ -161,6 +163,11 @@ class ReasoningLoop:
         calls = 0 if observation.is_cached else 1
         usage = self.meter.settle(Usage(tool_calls=calls, tool_seconds=observation.seconds))
         return replace(node, observation=observation, usage=node.usage + usage)
+
+    def _settled(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """The verdicts, what judging took now paid for."""
+        paid = iter(self.meter.settle_batch([one.usage for one in verdicts if one.usage is not None]))
+        return [one if one.usage is None else replace(one, usage=next(paid)) for one in verdicts]
 
     def _add(self, node: Node, verdict: Verdict) -> Node:
         """Give the node its verdict, score and state, and put it into the graph."""

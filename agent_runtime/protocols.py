@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from agent_runtime.types import (
     Completion,
     Execution,
+    Judgement,
     ModelCard,
     Node,
     NodeState,
@@ -35,8 +36,8 @@ class Model(Protocol):
         """
         ...
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        """P(the last step of each path is good) in [0, 1]; None where the model is no judge."""
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
+        """How good the last step of each path looks, in one batch; no score where the model is no judge."""
         ...
 
     async def card(self) -> ModelCard:
@@ -140,7 +141,10 @@ class Verifier(Protocol):
     """Judges the last node of each path: do its checks hold, how good does the step look?"""
 
     async def judge(self, prompt: Prompt, paths: Sequence[tuple[Node, ...]]) -> list[Verdict]:
-        """One verdict a path, in order, in one batch; `prompt` is the question that the paths belong to."""
+        """One verdict a path, in order, in one batch; `prompt` is the question that the paths belong to.
+
+        A verifier that asks a model says in each verdict's `usage` what that took: the run pays for it.
+        """
         ...
 
 

@@ -128,18 +128,6 @@ class Observation:
     place: str = ""  # where code ran: the kind of sandbox and its image's digest; empty for the other tools
 
 
-VerdictKind = Literal["confirmed", "refuted", "unchecked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known of a step, why, and how sure a judge is (`score` in [0, 1], None: no judge spoke)."""
-
-    kind: VerdictKind = "unchecked"
-    evidence: str = ""
-    score: float | None = None
-
-
 # --- what it cost
 
 
@@ -192,6 +180,32 @@ def _add(left: float | None, right: float | None) -> float | None:
     return left + right
 
 
+# --- what is known of it
+
+VerdictKind = Literal["confirmed", "refuted", "unchecked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a step, why, and how sure a judge is (`score` in [0, 1], None: no judge spoke).
+
+    `usage` is what judging took; None where it took no model. It is a part of the node's own usage.
+    """
+
+    kind: VerdictKind = "unchecked"
+    evidence: str = ""
+    score: float | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A model's own view of a step: P(it is good) in [0, 1], None where it has none; and what that took."""
+
+    score: float | None = None
+    usage: Usage | None = None
+
+
 # --- the search graph
 
 NodeState = Literal["open", "dead_end", "answered", "pruned"]
@@ -221,9 +235,10 @@ class Node:
 
     def judged(self, verdict: Verdict, path_score: float, state: NodeState, reason: str) -> "Node":
         """This node with what has become known of it (`dataclasses.replace`, at a quarter of its time)."""
+        usage = self.usage if verdict.usage is None else self.usage + verdict.usage
         return Node(
             self.id, self.parent_id, self.depth, self.action, self.observation, verdict, state, path_score,
-            reason, self.token_ids, self.logprobs, self.seed, self.usage,
+            reason, self.token_ids, self.logprobs, self.seed, usage,
         )  # fmt: skip
 
 

@@ -560,7 +560,8 @@ async def quality(setting: Setting) -> None:
         for end in range(step, n, step):
             contexts = [ids[:i] for i in range(end - step + 1, end + 1)]
             await engine.score([contexts[-1]], (0,))
-            found += await engine.score(contexts, tuple(range(reference.shape[-1])))
+            scored = await engine.score(contexts, tuple(range(reference.shape[-1])))
+            found += [one.logprobs for one in scored]
         await engine.aclose()
         ours = torch.tensor(found, device=reference.device)
         theirs = reference[: len(ours)]

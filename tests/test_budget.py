@@ -112,6 +112,16 @@ def test_the_energy_of_a_batch_is_shared_by_its_actions_and_nothing_is_booked_tw
     assert meter.total().joules == 7.0
 
 
+def test_the_energy_of_what_is_settled_together_is_shared_by_it():
+    readings = iter([10.0, 16.0, 16.0])
+    meter = Meter(read_joules=lambda: next(readings))
+
+    settled = meter.settle_batch([Usage(judge_tokens=1), Usage(judge_tokens=5)])
+
+    assert [usage.joules for usage in settled] == [3.0, 3.0]
+    assert meter.spent == Usage(judge_tokens=6, joules=6.0)
+
+
 def test_recorded_energy_is_not_measured_again():
     readings = iter([10.0, 10.5, 11.0])
     meter = Meter(read_joules=lambda: next(readings), already=Usage(joules=40.0))

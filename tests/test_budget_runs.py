@@ -22,7 +22,7 @@ from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Answer, Backtrack, Completion, Request, Usage
+from agent_runtime.types import Action, Answer, Backtrack, Completion, Judgement, Request, Usage
 from tests.kernel import PLAN, answer, step
 from tests.test_runtime import runtime
 
@@ -31,6 +31,8 @@ STRATEGIES: list[Strategy] = [
     Auto([Chain(), Vote(4), BestFirst()]),
 ]  # fmt: skip
 FORCED_TOKENS = 5
+JUDGE_TOKENS = 3
+JUDGE_SECONDS = 0.25
 
 
 def whims(request: Request) -> Completion:
@@ -52,6 +54,12 @@ def whims(request: Request) -> Completion:
     return replace(said, usage=usage, is_cut=n_thought == request.max_tokens)
 
 
+def verdict(request: Request) -> Judgement:
+    """A judge that thinks anything, at the same price."""
+    score = random.Random(request.path[-1].seed).random()
+    return Judgement(score, Usage(judge_tokens=JUDGE_TOKENS, model_seconds=JUDGE_SECONDS))
+
+
 class Failing(ModelError):
     """Raised by a model that breaks."""
 
@@ -60,14 +68,14 @@ class Whimsical(ScriptedModel):
     """Keeps the size of the largest batch: what a run may overshoot by, since a batch is reserved as a whole."""
 
     def __init__(self, script: Script) -> None:
-        super().__init__(script)
+        super().__init__(script, verdict)
         self.most_actions = 0
         self.most_dollars = 0.0
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         said = await super().generate(requests)
         self.most_actions = max(self.most_actions, len(said))
-        seconds = sum(one.usage.model_seconds for one in said)
+        seconds = sum(one.usage.model_seconds + JUDGE_SECONDS for one in said)
         self.most_dollars = max(self.most_dollars, seconds / 3600)
         return said
 
@@ -126,8 +134,9 @@ async def reasons_of_runs(numbers: range, folder) -> Counter[str]:
             continue
         reasons[outcome.found.stop_reason] += 1
         spent, largest = outcome.found.usage, outcome.model
-        forced = largest.most_actions * FORCED_TOKENS  # sampled tokens are reserved, forced ones come on top
-        assert spent.n_tokens <= limits.get("max_tokens", inf) + forced
+        # sampled tokens are reserved, forced ones and those of the judge come on top
+        on_top = largest.most_actions * (FORCED_TOKENS + JUDGE_TOKENS)
+        assert spent.n_tokens <= limits.get("max_tokens", inf) + on_top
         assert spent.tool_calls <= limits.get("max_tool_calls", inf)
         assert (spent.dollars or 0) <= limits.get("max_dollars", inf) + largest.most_dollars
     return reasons

@@ -1,12 +1,27 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.budget import Budget
+from agent_runtime.budget import MIN_ACTION_TOKENS, Budget
+from agent_runtime.errors import BudgetExceeded
 from agent_runtime.loop import child_seed, path_score
-from agent_runtime.models.scripted import branches
+from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.trace.events import ActionSampled, CheckStarted, NodeAdded
-from agent_runtime.types import Completion, Malformed, Plan, Request, Span, Step, Usage, Verdict
+from agent_runtime.types import (
+    Action,
+    Completion,
+    Judgement,
+    Malformed,
+    Plan,
+    Request,
+    Span,
+    Step,
+    Usage,
+    Verdict,
+)
+from agent_runtime.verifiers.process_reward import ProcessReward
+from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Run, answer, step
 
 
@@ -37,6 +52,44 @@ async def test_what_a_node_cost_is_emitted_before_its_check_runs():
         ActionSampled,
         NodeAdded,
     ]
+
+
+def judge_by(run: Run, model: ScriptedModel) -> None:
+    run.loop.model = model
+    run.loop.verifier = ProcessReward(ToolVerdicts(), model)
+
+
+async def test_what_judging_took_is_on_the_judged_node_on_the_meter_and_in_the_trace():
+    cost = Usage(judge_tokens=11, model_seconds=0.5)
+    script = branches([PLAN, step("2+3"), answer("5")])
+    run = Run(script)
+    judge_by(run, ScriptedModel(script, lambda request: Judgement(0.8, cost)))
+
+    await Chain().search(run.loop)
+
+    checked = run.graph.node(2)
+    assert checked.verdict == Verdict("confirmed", "calc: 5", 0.8, cost)
+    assert checked.usage.judge_tokens == 11
+    assert NodeAdded(checked) in run.events
+    assert run.meter.total().judge_tokens == 3 * 11
+    assert sum((node.usage for node in run.graph), Usage()) == run.meter.spent
+
+
+async def test_tokens_of_the_judge_end_a_run_like_any_others():
+    def judge(request: Request) -> Judgement:
+        return Judgement(0.5, Usage(judge_tokens=100))
+
+    def count_on(request: Request) -> Action:
+        return step(f"{len(request.path)}+1") if request.path else PLAN
+
+    run = Run(count_on, Budget(tokens=400))
+    judge_by(run, ScriptedModel(count_on, judge))
+
+    with pytest.raises(BudgetExceeded):
+        await Chain().search(run.loop)
+
+    assert run.meter.exhausted == "tokens"
+    assert 400 - MIN_ACTION_TOKENS < run.meter.spent.n_tokens <= 400 + 100
 
 
 async def test_malformed_text_becomes_a_dead_end_not_a_crash():

@@ -17,7 +17,7 @@ from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import CheckStarted, NodeAdded, RunFinished
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Answer, Check, Observation, Request, Step, Usage
+from agent_runtime.types import Action, Answer, Check, Judgement, Observation, Request, Step, Usage
 from tests.kernel import PLAN, Adder, answer, step
 from tests.test_runtime import runtime
 
@@ -43,9 +43,19 @@ async def last_answer(stream) -> Answer:
     return events[-1].answer
 
 
+def judged(request: Request) -> Judgement:
+    """A judge whose view and cost depend on the step alone."""
+    said = repr(request.path[-1].action)
+    return Judgement(len(said) % 10 / 10, Usage(judge_tokens=len(said), model_seconds=0.25))
+
+
+@pytest.mark.parametrize("judge", [None, judged])
 @pytest.mark.parametrize("strategy", [Chain(), Vote(3), BestFirst(), MonteCarlo(n_rounds=6)])
-async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_bill(strategy, tmp_path):
-    async with runtime(seeded, tmp_path, strategy) as rt:
+async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_bill(
+    strategy, judge, tmp_path
+):
+    model = ScriptedModel(seeded, judge)
+    async with runtime(model, tmp_path, strategy) as rt:
         golden = await rt.solve("How much?")
     whole = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
     golden_graph = read(tmp_path / "run.jsonl").graph()
@@ -53,11 +63,13 @@ async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_
     for n_lines in range(1, len(whole) + 1):
         cut = tmp_path / f"cut-{n_lines}.jsonl"
         cut.write_bytes(b"".join(whole[:n_lines]))
-        async with runtime(seeded, tmp_path, strategy) as rt:
+        async with runtime(model, tmp_path, strategy) as rt:
             resumed = await last_answer(rt.resume(cut))
 
         assert told(resumed) == told(golden)
+        assert resumed.usage.model_seconds == pytest.approx(golden.usage.model_seconds)
         assert [node.action for node in read(cut).graph()] == [node.action for node in golden_graph]
+    assert bool(golden.usage.judge_tokens) == bool(judge)
 
 
 async def test_resuming_asks_the_model_only_for_what_is_not_recorded(tmp_path):

@@ -19,6 +19,7 @@ from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import RunFinished, RunStarted
 from agent_runtime.trace.reader import read
 from agent_runtime.types import Action, Backtrack, Completion, ModelCard, Request, Step, Task
+from agent_runtime.verifiers.process_reward import ProcessReward
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
 
@@ -53,7 +54,7 @@ async def runtime(
     parts = Parts(
         model,
         {tool.name: tool},
-        lambda _: ToolVerdicts(),
+        lambda speaker: ProcessReward(ToolVerdicts(), speaker),
         strategy or Chain(),
         "chain",
         energy=lambda device: read_joules,

@@ -29,7 +29,7 @@ from agent_runtime.engine.pool import Pool
 from agent_runtime.engine.radix import RadixTree
 from agent_runtime.engine.sampling import Draw, sample
 from agent_runtime.engine.scheduler import Scheduler
-from agent_runtime.engine.types import Capacity, Job, Output
+from agent_runtime.engine.types import Capacity, Job, Output, Scored
 from agent_runtime.engine.weights import Precision, for_this_processor
 from agent_runtime.errors import InputError, ModelError
 
@@ -102,10 +102,8 @@ class Engine:
         results = await self._run(jobs, None)
         return [result for result in results if isinstance(result, Output)]
 
-    async def score(
-        self, contexts: Sequence[tuple[int, ...]], candidates: tuple[int, ...]
-    ) -> list[tuple[float, ...]]:
-        """Log-probabilities of each candidate id at the position after each context.
+    async def score(self, contexts: Sequence[tuple[int, ...]], candidates: tuple[int, ...]) -> list[Scored]:
+        """Log-probabilities of each candidate id at the position after each context, and what they took.
 
         Raises:
             InputError: A context does not fit the model's context or vocabulary.
@@ -113,7 +111,7 @@ class Engine:
         """
         self._check_ids(candidates)
         results = await self._run([Job(ids, 0) for ids in contexts], candidates)
-        return [result for result in results if isinstance(result, tuple)]
+        return [result for result in results if isinstance(result, Scored)]
 
     def capacity(self) -> Capacity:
         """How much room there is right now."""
@@ -137,9 +135,7 @@ class Engine:
         if self._thread is not None:
             await run_sync(self._thread.join)
 
-    async def _run(
-        self, jobs: Sequence[Job], candidates: tuple[int, ...] | None
-    ) -> list[Output | tuple[float, ...]]:
+    async def _run(self, jobs: Sequence[Job], candidates: tuple[int, ...] | None) -> list[Output | Scored]:
         for job in jobs:
             self._check_job(job, is_scored=candidates is not None)
         if not jobs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent_runtime.engine.masks import Matcher
 from agent_runtime.engine.radix import Segment
-from agent_runtime.engine.types import Job, Output
+from agent_runtime.engine.types import Job, Output, Scored
 
 
 @dataclass(eq=False, slots=True)
@@ -17,12 +17,12 @@ class Call:
     jobs: tuple[Job, ...]
     notify: Callable[[], None]
     candidates: tuple[int, ...] | None = None  # None: generate; else score these at the next position
-    results: dict[int, Output | tuple[float, ...]] = field(default_factory=dict)
+    results: dict[int, Output | Scored] = field(default_factory=dict)
     error: Exception | None = None
     is_cancelled: bool = False
     is_over: bool = False
 
-    def settle(self, index: int, result: Output | tuple[float, ...]) -> None:
+    def settle(self, index: int, result: Output | Scored) -> None:
         self.results[index] = result
         if len(self.results) == len(self.jobs):
             self._end()
@@ -115,3 +115,6 @@ class Lane:
             self.n_forced,
             time.perf_counter() - self.started_at,
         )
+
+    def scored(self, logprobs: tuple[float, ...]) -> Scored:
+        return Scored(logprobs, self.n_prefilled, time.perf_counter() - self.started_at)

@@ -143,10 +143,10 @@ class Scheduler:
         self._leave(lane)
         lane.call.settle(lane.index, lane.output())
 
-    def leave_scored(self, lane: Lane, scores: tuple[float, ...]) -> None:
+    def leave_scored(self, lane: Lane, logprobs: tuple[float, ...]) -> None:
         """The branch was only to be scored."""
         self._leave(lane)
-        lane.call.settle(lane.index, scores)
+        lane.call.settle(lane.index, lane.scored(logprobs))
 
     def seal(self, lane: Lane) -> None:
         """Move the tail in the lane's row into segments; a sibling's equal tokens are not stored twice."""

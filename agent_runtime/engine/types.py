@@ -44,6 +44,15 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """The log-probability of each candidate after one context; `n_prefilled` of its tokens were computed for it."""
+
+    logprobs: tuple[float, ...]
+    n_prefilled: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """How much room there is. Free counts what eviction can free at once, too.
 

@@ -16,24 +16,25 @@ async def log_likelihoods(
 ) -> tuple[list[float], int]:
     """For each (context, text): the sum of the text's log-probabilities after the context; the tokens that took.
 
-    The tokens are counted as if nothing of the contexts had been in the cache before.
+    What was in the cache before takes none.
 
     Raises:
         InputError: A text does not fit the model's context.
         ModelError: Computing failed.
     """
     totals = [0.0] * len(pairs)
-    n_tokens = sum(map(len, {context for context, _ in pairs}))
+    n_tokens = 0
     if pairs:  # contexts of one file begin alike: the longest is computed once and shared
-        await engine.score([max((context for context, _ in pairs), key=len)], (0,))
+        (longest,) = await engine.score([max((context for context, _ in pairs), key=len)], (0,))
+        n_tokens += longest.n_prefilled
     for depth in range(max((len(text) for _, text in pairs), default=0)):
         longer = [index for index, (_, text) in enumerate(pairs) if len(text) > depth]
         prefixes = {index: (*pairs[index][0], *pairs[index][1][:depth]) for index in longer}
         unique = list(dict.fromkeys(prefixes.values()))
-        n_tokens += len(unique) if depth else 0
         wanted = tuple(sorted({pairs[index][1][depth] for index in longer}))
         rows = dict(zip(unique, await engine.score(unique, wanted), strict=True))
+        n_tokens += sum(row.n_prefilled for row in rows.values())
         column = {token: at for at, token in enumerate(wanted)}
         for index in longer:
-            totals[index] += rows[prefixes[index]][column[pairs[index][1][depth]]]
+            totals[index] += rows[prefixes[index]].logprobs[column[pairs[index][1][depth]]]
     return totals, n_tokens

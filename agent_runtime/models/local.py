@@ -7,16 +7,17 @@ ids sent again with each request cost a look-up, not a forward pass.
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.to_thread import run_sync
 
-from agent_runtime.engine.types import Job, Output
+from agent_runtime.engine.types import Job, Output, Scored
 from agent_runtime.errors import InputError
 from agent_runtime.prompt import Segment, joined, segments
-from agent_runtime.types import Completion, ModelCard, Request, Usage
+from agent_runtime.types import Completion, Judgement, ModelCard, Request, Usage
 
 if TYPE_CHECKING:
     from agent_runtime.models.loading import Loaded
@@ -56,24 +57,23 @@ class LocalModel:
             if (job := _job(loaded, request, part)) is not None
         }
         outputs = dict(zip(jobs, await loaded.engine.generate(list(jobs.values())), strict=True))
-        wall = time.perf_counter() - started
-        decoding = min(wall, max((output.seconds for output in outputs.values()), default=wall))
-        n = max(1, len(requests))
-        cost = Usage(model_seconds=decoding / n, waiting_seconds=(wall - decoding) / n)
+        cost = _share(started, [output.seconds for output in outputs.values()], len(requests))
         return [
             _completion(loaded, request, parts[index], outputs.get(index), cost)
             for index, request in enumerate(requests)
         ]
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        """P(<good>) against P(<bad>) after each path; None where the weights were not trained to judge."""
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
+        """P(<good>) against P(<bad>) after each path; no score where the weights were not trained to judge."""
         loaded = await self._load()
         if not loaded.is_judge:
-            return [None] * len(requests)
+            return [Judgement()] * len(requests)
+        started = time.perf_counter()
         parts = [segments(loaded.voice.dialect, request.prompt, request.path) for request in requests]
         verdicts = (loaded.tokenizer.role_id("good"), loaded.tokenizer.role_id("bad"))
         scores = await loaded.engine.score([joined(part) for part in parts], verdicts)
-        return [1 / (1 + math.exp(min(bad - good, 700.0))) for good, bad in scores]
+        cost = _share(started, [scored.seconds for scored in scores], len(requests))
+        return [_judgement(scored, cost) for scored in scores]
 
     async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], Usage]:
         """The log-likelihood of each text after its context, in one batch: of (context, text) pairs.
@@ -111,6 +111,20 @@ def _load(spec: str) -> "Loaded":
     return loaded
 
 
+def _share(started: float, seconds: Sequence[float], n: int) -> Usage:
+    """What each of `n` requests has of a batch's time: computing, and waiting for the engine to take the batch in."""
+    wall = time.perf_counter() - started
+    computing = min(wall, max(seconds, default=wall))
+    n = max(1, n)
+    return Usage(model_seconds=computing / n, waiting_seconds=(wall - computing) / n)
+
+
+def _judgement(scored: Scored, cost: Usage) -> Judgement:
+    good, bad = scored.logprobs
+    usage = replace(cost, judge_tokens=scored.n_prefilled)
+    return Judgement(1 / (1 + math.exp(min(bad - good, 700.0))), usage)
+
+
 def _job(loaded: "Loaded", request: Request, parts: Sequence[Segment]) -> Job | None:
     """What to decode; None when the branch has filled the model's context."""
     n_head = len(parts[0].ids)
@@ -138,7 +152,7 @@ def _job(loaded: "Loaded", request: Request, parts: Sequence[Segment]) -> Job | 
 def _completion(
     loaded: "Loaded", request: Request, parts: Sequence[Segment], output: Output | None, cost: Usage
 ) -> Completion:
-    """`cost` is the completion's share of the seconds: decoding, and waiting for the engine to take the batch in."""
+    """`cost` is the completion's share of the seconds."""
     if output is None:
         return Completion((), is_cut=True, usage=cost)
     ids = loaded.voice.kept(output.ids)

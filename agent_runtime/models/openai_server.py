@@ -26,7 +26,17 @@ from agent_runtime.prompt import (
     render_messages,
     repair_messages,
 )
-from agent_runtime.types import Completion, ModelCard, Prompt, Request, Sampling, Span, ToolSpec, Usage
+from agent_runtime.types import (
+    Completion,
+    Judgement,
+    ModelCard,
+    Prompt,
+    Request,
+    Sampling,
+    Span,
+    ToolSpec,
+    Usage,
+)
 
 FORMS: tuple[MessageForm, ...] = ("calls", "json", "tags")
 TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=30.0, pool=60.0)
@@ -90,9 +100,9 @@ class OpenAIServer:
         form = await self._probed()
         return await gather([partial(self._complete, request, form) for request in requests])
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
         """No server is asked to judge."""
-        return [None] * len(requests)
+        return [Judgement()] * len(requests)
 
     async def card(self) -> ModelCard:
         """The model's name and server; 0 context tokens where the server does not say."""

@@ -6,10 +6,10 @@ It goes through the same spans and parser as a real model does. Its tokens are t
 from collections.abc import Callable, Mapping, Sequence
 
 from agent_runtime.parsing import render
-from agent_runtime.types import Action, Completion, ModelCard, Request, Span, Usage
+from agent_runtime.types import Action, Completion, Judgement, ModelCard, Request, Span, Usage
 
 Script = Callable[[Request], Action | Completion]
-Judge = Callable[[Request], float | None]
+Judge = Callable[[Request], float | Judgement]
 
 
 class ScriptedModel:
@@ -25,8 +25,8 @@ class ScriptedModel:
         self.requests += requests
         return [self._complete(request) for request in requests]
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        return [self._judge(request) if self._judge else None for request in requests]
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
+        return [self._judged(request) for request in requests]
 
     async def card(self) -> ModelCard:
         return ModelCard(name="scripted", device="none", context_tokens=self._context_tokens)
@@ -37,6 +37,10 @@ class ScriptedModel:
     def _complete(self, request: Request) -> Completion:
         reply = self._script(request)
         return reply if isinstance(reply, Completion) else completion(reply)
+
+    def _judged(self, request: Request) -> Judgement:
+        found = self._judge(request) if self._judge else Judgement()
+        return found if isinstance(found, Judgement) else Judgement(found)
 
 
 def completion(action: Action) -> Completion:

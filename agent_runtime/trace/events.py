@@ -2,7 +2,8 @@
 
 One dataclass a kind, told apart by `kind`. The recorder adds a sequence number, a time and a checksum to each
 line; `traces/README.md` documents the file. A node is written twice: as `sampled` when the model has spoken
-(nothing the model cost may be lost), and as `node` when its check has run and it has been judged.
+(nothing that sampling cost may be lost), and as `node` when its check has run and it has been judged; a kill while
+the judge is at work loses what judging that batch had cost.
 """
 
 from dataclasses import dataclass, field

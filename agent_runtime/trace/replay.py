@@ -17,6 +17,7 @@ from agent_runtime.types import (
     Action,
     Check,
     Completion,
+    Judgement,
     Malformed,
     ModelCard,
     Node,
@@ -40,7 +41,7 @@ class RecordedModel:
         self._card = trace.started.model
         self._live = live
         self._unused: dict[_Place, list[ActionSampled]] = {}
-        self._scores: dict[_Place, float] = {}
+        self._judgements: dict[_Place, Judgement] = {}
         self._index(trace)
 
     def _index(self, trace: Trace) -> None:
@@ -50,8 +51,9 @@ class RecordedModel:
                 place = places[event.parent_id]
                 self._unused.setdefault(place, []).append(event)
                 places[event.node_id] = (*place, event.action)
-            elif isinstance(event, NodeAdded) and event.node.verdict.score is not None:
-                self._scores[places.get(event.node.id, ())] = event.node.verdict.score
+            elif isinstance(event, NodeAdded) and (verdict := event.node.verdict).score is not None:
+                place = places.get(event.node.id, ())
+                self._judgements[place] = Judgement(verdict.score, verdict.usage)
 
     async def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """The recorded completion of each request; what is missing is asked of the live model in one batch."""
@@ -69,14 +71,14 @@ class RecordedModel:
         index = next(same_seed, any_seed)
         return None if index is None else unused.pop(index)
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        """The recorded scores; None where no judge spoke and none is live."""
-        found = [self._scores.get(_place(request.path)) for request in requests]
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
+        """The recorded judgements, at the cost they had; no score where no judge spoke and none is live."""
+        found = [self._judgements.get(_place(request.path)) for request in requests]
         if self._live is None:
-            return found
+            return [one or Judgement() for one in found]
         missing = [request for request, one in zip(requests, found, strict=True) if one is None]
         fresh = iter(await self._live.judge(missing) if missing else ())
-        return [next(fresh) if one is None else one for one in found]
+        return [one or next(fresh) for one in found]
 
     async def card(self) -> ModelCard:
         """The model of the recorded run."""

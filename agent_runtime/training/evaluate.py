@@ -17,7 +17,7 @@ from agent_runtime.training.rollouts import Draw, OpenRuntime, RolloutGroup, dra
 from agent_runtime.training.tasks import generate
 from agent_runtime.training.tasks.checking import is_right
 from agent_runtime.training.tasks.example import Example
-from agent_runtime.types import Action, Completion, ModelCard, Request, Sampling
+from agent_runtime.types import Action, Completion, Judgement, ModelCard, Request, Sampling
 
 GREEDY = Sampling()
 MAX_TOKENS = 800  # of a chain, results included; the longest teacher's trace has 760 with its prompt
@@ -153,7 +153,7 @@ class AfterFailure:
         script = self._scripts.get(request.prompt.question, [])
         return script[n_taken] if n_taken < len(script) else None
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
         return await self._model.judge(requests)
 
     async def card(self) -> ModelCard:

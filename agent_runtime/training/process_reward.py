@@ -138,7 +138,7 @@ def judge_with(model: Model) -> ScoreSteps:
     """A model's own process reward, all prefixes of a solution in one batch."""
 
     async def score(prompt: Prompt, paths: Sequence[tuple[Node, ...]]) -> Sequence[float | None]:
-        return await model.judge([Request(prompt, path) for path in paths])
+        return [one.score for one in await model.judge([Request(prompt, path) for path in paths])]
 
     return score
 

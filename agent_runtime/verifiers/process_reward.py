@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent_runtime.protocols import Model, Verifier
-from agent_runtime.types import Node, Prompt, Request, Verdict
+from agent_runtime.types import Judgement, Node, Prompt, Request, Usage, Verdict
 
 
 class ProcessReward:
@@ -21,8 +21,11 @@ class ProcessReward:
     async def judge(self, prompt: Prompt, paths: Sequence[tuple[Node, ...]]) -> list[Verdict]:
         """The first verifier's verdicts, each with P(<good>) of its path's last step."""
         verdicts = await self._first.judge(prompt, paths)
-        scores = await self._model.judge([Request(prompt, path) for path in paths])
-        return [
-            replace(verdict, score=score) if score is not None else verdict
-            for verdict, score in zip(verdicts, scores, strict=True)
-        ]
+        judgements = await self._model.judge([Request(prompt, path) for path in paths])
+        return [_both(*pair) for pair in zip(verdicts, judgements, strict=True)]
+
+
+def _both(verdict: Verdict, judgement: Judgement) -> Verdict:
+    score = verdict.score if judgement.score is None else judgement.score
+    taken = [one for one in (verdict.usage, judgement.usage) if one is not None]
+    return replace(verdict, score=score, usage=sum(taken, Usage()) if taken else None)

@@ -24,7 +24,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.trace.events import Event, RunFinished
 from agent_runtime.trace.plain import PlainView
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Answer, Completion, Plan, Request, StopReason, Usage
+from agent_runtime.types import Action, Answer, Completion, Judgement, Plan, Request, StopReason, Usage
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
 
@@ -213,9 +213,10 @@ FIVE: list[Action] = [Plan(("Add two and three",)), step("2+3"), answer("5")]
 EIGHT: list[Action] = [Plan(("Add four and four",)), step("4+4"), answer("8")]
 
 
-def distrustful(request: Request) -> float:
+def distrustful(request: Request) -> Judgement:
     """A judge that thinks little of every branch that adds two and three."""
-    return 0.1 if any(node.action == FIVE[1] for node in request.path) else 0.9
+    score = 0.1 if any(node.action == FIVE[1] for node in request.path) else 0.9
+    return Judgement(score, Usage(judge_tokens=7))
 
 
 @pytest.fixture
@@ -249,6 +250,16 @@ def test_a_run_is_decided_anew_by_another_strategy_and_another_verifier(
         main(["replay", str(judged_vote), "--json", *options])
 
     assert (ended.value.code, json.loads(capsys.readouterr().out)["answer"]) == (0, text)
+
+
+@pytest.mark.parametrize(("verifier", "n_tokens"), [("process_reward", 6 * 7), ("tools", 0)])
+def test_a_run_that_is_decided_anew_is_billed_for_the_judge_that_it_asks(
+    judged_vote: Path, verifier: str, n_tokens: int, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        main(["replay", str(judged_vote), "--json", "--verifier", verifier])
+
+    assert json.loads(capsys.readouterr().out)["usage"]["judge_tokens"] == n_tokens
 
 
 def test_a_verifier_that_there_is_not_is_refused(judged_vote: Path, capsys: pytest.CaptureFixture[str]):

@@ -58,7 +58,7 @@ async def test_a_forks_logits_equal_a_fresh_prefills(engine: Engine, plain: PreT
     scores = await engine.score(forks, candidates)
 
     for ids, score in zip(forks, scores, strict=True):
-        difference = (torch.tensor(score) - log_probabilities(plain, ids)).abs().max().item()
+        difference = (torch.tensor(score.logprobs) - log_probabilities(plain, ids)).abs().max().item()
         assert difference < LOGIT_TOLERANCE
 
 
@@ -202,13 +202,23 @@ async def test_a_grammar_that_does_not_compile_is_a_clear_error(engine: Engine):
         await engine.generate([Job((5, 6), 4, grammar="start: nonsense")])
 
 
+async def test_what_a_score_computed_is_told_and_a_shared_prefix_is_computed_once(engine: Engine):
+    trunk = prompt(1, 20)
+
+    forks = await engine.score([trunk + prompt(n, 5) for n in (2, 3)], (STEP,))
+    again = await engine.score([trunk + prompt(2, 5), trunk], (STEP,))
+
+    assert sum(scored.n_prefilled for scored in forks) == engine.n_computed == 20 + 5 + 5
+    assert [scored.n_prefilled for scored in again] == [0, 0]
+
+
 async def test_scores_are_batched_and_normalised(engine: Engine, plain: PreTrainedModel):
     contexts = [prompt(s, 5 + s) for s in range(5)]
 
     scores = await engine.score(contexts, (STEP, EOS))
 
     for ids, score in zip(contexts, scores, strict=True):
-        assert score == pytest.approx(
+        assert score.logprobs == pytest.approx(
             log_probabilities(plain, ids)[[STEP, EOS]].tolist(), abs=LOGIT_TOLERANCE
         )
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from agent_runtime.types import (
     Action,
     Check,
     FinalAnswer,
+    Judgement,
     Node,
     Observation,
     Plan,
@@ -120,7 +122,37 @@ async def test_a_question_longer_than_the_context_is_refused(embedded: LocalMode
 
 @pytest.mark.weights
 async def test_weights_that_were_not_trained_to_judge_do_not(embedded: LocalModel):
-    assert await embedded.judge([Request(Prompt("q"))]) == [None]
+    assert await embedded.judge([Request(Prompt("q"))]) == [Judgement()]
+
+
+@pytest.mark.weights
+async def test_what_judging_computes_is_billed_once_and_what_was_computed_before_is_not(embedded: LocalModel):
+    await embedded.card()
+    loaded = embedded._loaded
+    assert loaded is not None
+    prompt = Prompt("What is 19 * 23 - 40?", tools=TOOLS)
+    (plan,) = await embedded.generate([Request(prompt)])
+    node = Node(1, 0, 1, parse(plan.spans), token_ids=plan.token_ids)
+    checked = Node(2, 1, 2, Step("Sum.", Check("calc", "1+1")), Observation("calc", "2", "2"))
+    request = Request(prompt, (node, checked))
+
+    embedded._loaded = replace(loaded, is_judge=True)
+    (first,) = await embedded.judge([request])
+    (again,) = await embedded.judge([request])
+    embedded._loaded = loaded
+    (after,) = await embedded.generate([request])
+
+    n_before, n_after = (
+        len(render_tokens(prompt, path, loaded.tokenizer)) for path in (request.path[:1], request.path)
+    )
+    assert first.usage is not None
+    assert again.usage is not None
+    assert first.score == again.score is not None
+    # one more than the step: the plan's last token had been written, and not been read
+    assert first.usage.n_tokens == first.usage.judge_tokens == n_after - n_before + 1
+    assert first.usage.model_seconds > 0
+    assert again.usage.n_tokens == 0
+    assert after.usage.n_tokens == len(after.token_ids)
 
 
 @pytest.mark.weights

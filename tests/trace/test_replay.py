@@ -11,7 +11,7 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.reader import Trace, read
 from agent_runtime.trace.replay import NOT_RECORDED, RecordedModel, recorded_checks
-from agent_runtime.types import Backtrack, Malformed, Prompt, Request
+from agent_runtime.types import Backtrack, Judgement, Malformed, Prompt, Request
 from tests.kernel import TASK, Run, step
 from tests.trace.runs import a_run, grown, started, write
 from tests.trace.test_resume import moody, run_recorded
@@ -69,11 +69,11 @@ async def test_a_malformed_action_is_said_again(tmp_path: Path):
     assert len(run.graph) == 2
 
 
-async def test_a_judges_scores_are_recorded_too(tmp_path: Path):
+async def test_no_judgement_is_made_up_where_none_was_recorded(tmp_path: Path):
     trace = read(write(tmp_path / "run.jsonl", a_run()))
     path = trace.graph().path(2)
 
-    assert await RecordedModel(trace).judge([Request(Prompt("?"), path)]) == [None]
+    assert await RecordedModel(trace).judge([Request(Prompt("?"), path)]) == [Judgement()]
 
 
 async def test_the_card_is_the_recorded_models(trace: Trace):

@@ -11,7 +11,7 @@ from agent_runtime.training.evaluate import AfterFailure, Share, first_failure
 from agent_runtime.training.recipe import RECIPES, Rollouts, read_recipe
 from agent_runtime.training.rollouts import task_of
 from agent_runtime.training.tasks import FAMILIES
-from agent_runtime.types import Completion, ModelCard, Node, Prompt, Request, Step
+from agent_runtime.types import Completion, Judgement, ModelCard, Node, Prompt, Request, Step
 from tests.training.traces import record
 
 
@@ -95,7 +95,7 @@ class Echo:
         return [Completion(()) for _ in requests]
 
     async def judge(self, requests):
-        return [None for _ in requests]
+        return [Judgement() for _ in requests]
 
     async def card(self):
         return ModelCard("echo", "none", 1000)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from agent_runtime.jobs.debugging.types import Candidate
 from agent_runtime.parsing import render
 from agent_runtime.protocols import Model
-from agent_runtime.types import Action, Backtrack, Check, Completion, ModelCard, Request, Step
+from agent_runtime.types import Action, Backtrack, Check, Completion, Judgement, ModelCard, Request, Step
 
 ROOT = 0
 
@@ -47,9 +47,9 @@ class Proposer:
             found.update(zip(asked, await self._inner.generate(list(asked.values())), strict=True))
         return [found[index] for index in range(len(requests))]
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
         """No judgement: the reruns judge."""
-        return [None] * len(requests)
+        return [Judgement()] * len(requests)
 
     async def card(self) -> ModelCard:
         """The inner model's card, or what this is."""

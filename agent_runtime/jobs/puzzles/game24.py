@@ -18,6 +18,7 @@ from agent_runtime.types import (
     Check,
     Completion,
     FinalAnswer,
+    Judgement,
     ModelCard,
     Node,
     Plan,
@@ -121,9 +122,11 @@ class MoveEnumerator:
         """The next move of each request."""
         return [completion(self._act(request)) for request in requests]
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
         """The promise of each position; a blind player knows none."""
-        return [None if self._is_blind else promise(position(request).numbers) for request in requests]
+        if self._is_blind:
+            return [Judgement()] * len(requests)
+        return [Judgement(promise(position(request).numbers)) for request in requests]
 
     async def card(self) -> ModelCard:
         """What this is."""

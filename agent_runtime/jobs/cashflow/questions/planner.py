@@ -23,6 +23,7 @@ from agent_runtime.types import (
     Check,
     Completion,
     FinalAnswer,
+    Judgement,
     ModelCard,
     Node,
     Observation,
@@ -67,9 +68,9 @@ class FlowPlanner:
             found.update(zip(rest, written, strict=True))
         return [found.get(index, Completion((), is_cut=True)) for index in range(len(requests))]
 
-    async def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
         """What the inner model says."""
-        return await self._inner.judge(requests) if self._inner is not None else [None] * len(requests)
+        return await self._inner.judge(requests) if self._inner is not None else [Judgement()] * len(requests)
 
     async def card(self) -> ModelCard:
         """The inner model's card, or what this is."""
