@@ -38,7 +38,7 @@ from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
-    "auto": lambda: Auto([Chain(), Vote(4), BestFirst()]),
+    "auto": lambda: Auto({"chain": Chain(), "vote": Vote(4), "best_first": BestFirst()}),
     "beam": Beam,
     "best_first": BestFirst,
     "chain": Chain,

@@ -5,11 +5,11 @@ as far as the host can read them. It knows no model and no tool; it is handed wh
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent_runtime.errors import BudgetExceeded
-from agent_runtime.types import Usage
+from agent_runtime.types import Node, Usage
 
 MIN_ACTION_TOKENS = 8  # an action shorter than this says nothing: asking for it would only waste a pass
 USEFUL_ACTION_TOKENS = (
@@ -49,6 +49,21 @@ class Prices:
 
 
 FREE = Prices()
+
+
+def usage_by_strategy(nodes: Iterable[Node], total: Usage, kept: Container[int] = ()) -> dict[str, Usage]:
+    """What each strategy's nodes cost, in the order in which the strategies began; `kept` nodes wasted nothing.
+
+    A strategy that was alone has spent the `total`. Where there were several, the runtime's own seconds and the energy
+    that no action booked are the run's.
+    """
+    bills: dict[str, Usage] = {}
+    for node in nodes:
+        if node.parent_id is not None:
+            wasted = 0 if node.id in kept else node.usage.n_tokens
+            usage = replace(node.usage, wasted_tokens=wasted)
+            bills[node.strategy] = bills.get(node.strategy, Usage()) + usage
+    return bills if len(bills) > 1 else dict.fromkeys(bills, total)
 
 
 @dataclass(frozen=True, slots=True)

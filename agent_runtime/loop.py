@@ -47,6 +47,8 @@ class ReasoningLoop:
     graph: SearchGraph
     meter: Meter
     emit: Callable[[Event], None]
+    strategy: str = ""  # which asks for the nodes to come
+    _under_way: Sequence[Node] = field(init=False, default=())
     _ids: Iterator[int] = field(init=False)
     _n_children: dict[int, int] = field(init=False)
     _paths: dict[int, tuple[Node, ...]] = field(init=False)
@@ -68,6 +70,11 @@ class ReasoningLoop:
         """The nodes in which a branch has answered, oldest first."""
         return self.graph.answers()
 
+    @property
+    def sampled(self) -> list[Node]:
+        """All nodes so far, also those that were not in the graph yet when the search was cut short."""
+        return [*self.graph, *(node for node in self._under_way if node.id not in self.graph)]
+
     def path(self, node: Node) -> tuple[Node, ...]:
         """The actions that lead to `node` and `node` itself; the root is left out."""
         return self._paths[node.id]
@@ -88,12 +95,17 @@ class ReasoningLoop:
             return []
         completions = await self.model.generate(requests)
         drafts = [self._draft(*one) for one in zip(parents, requests, completions, strict=True)]
-        checked = await self._check(drafts)
+        self._under_way = drafts
+        self._under_way = checked = await self._check(drafts)
         paths = [(*self._path_to(node), node) for node in checked]
         verdicts = await self.verifier.judge(self.prompt, paths)
         return [
             self._add(node, verdict) for node, verdict in zip(checked, self._settled(verdicts), strict=True)
         ]
+
+    def begin(self, strategy: str) -> None:
+        """Let `strategy` be the one that asks from now on."""
+        self.strategy = strategy
 
     def close(self, nodes: Sequence[Node], reason: str, state: NodeState = "pruned") -> None:
         """Close open nodes that the search will not come back to."""
@@ -136,7 +148,7 @@ class ReasoningLoop:
         ids, logprobs = completion.token_ids, completion.logprobs
         node = Node(
             next(self._ids), parent.id, parent.depth + 1, action,
-            token_ids=ids, logprobs=logprobs, seed=request.seed, usage=usage,
+            token_ids=ids, logprobs=logprobs, seed=request.seed, usage=usage, strategy=self.strategy,
         )  # fmt: skip
         self.emit(ActionSampled(node.id, parent.id, node.seed, action, ids, logprobs, usage))
         reason = dead_end_before_check(request.path, node, self._taken)

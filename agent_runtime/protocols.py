@@ -177,6 +177,10 @@ class Expander(Protocol):
         """
         ...
 
+    def begin(self, strategy: str) -> None:
+        """Say which strategy asks from now on, where one is made of others: the bill tells them apart."""
+        ...
+
     def close(self, nodes: Sequence[Node], reason: str, state: NodeState = "pruned") -> None:
         """Close open nodes that the strategy will not come back to."""
         ...

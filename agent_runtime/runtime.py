@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync
 
-from agent_runtime.budget import Meter
+from agent_runtime.budget import Meter, usage_by_strategy
 from agent_runtime.config import RunConfig, runs_folder
 from agent_runtime.decide import rank
 from agent_runtime.dispatch import Dispatcher
@@ -230,7 +230,8 @@ class Runtime:
         parts = self._parts
         graph = SearchGraph()
         graph.add(Node(0, None, 0, seed=self._config.seed))
-        loop = ReasoningLoop(prompt, model, dispatcher, parts.verifier(model), graph, meter, emit)
+        verifier, name = parts.verifier(model), parts.strategy_name
+        loop = ReasoningLoop(prompt, model, dispatcher, verifier, graph, meter, emit, name)
         ended: StopReason | None = None
         scope = anyio.CancelScope()
         self._running[task_id] = scope
@@ -244,28 +245,30 @@ class Runtime:
         except BudgetExceeded:
             pass  # the meter has noted it
         except AgentRuntimeError:
-            emit(RunFinished(replace(self._decide(graph, meter, "failed"), trace=path)))
+            emit(RunFinished(replace(self._decide(loop, "failed"), trace=path)))
             raise
         finally:
             self._running.pop(task_id, None)
-        answer = replace(self._decide(graph, meter, ended), trace=path)
+        answer = replace(self._decide(loop, ended), trace=path)
         emit(RunFinished(answer))
         return answer
 
-    def _decide(self, graph: SearchGraph, meter: Meter, ended: StopReason | None) -> Answer:
+    def _decide(self, loop: ReasoningLoop, ended: StopReason | None) -> Answer:
         """The best supported answer in the graph, or what is missing to have one."""
+        graph = loop.graph
         branches = [graph.path(node.id) for node in graph.answers()]
         n_failed = sum(node.state == "dead_end" for node in graph)
         candidates = rank(branches, n_failed)
         best = candidates[0] if candidates else None
         is_sure = best is not None and best.confidence >= self._config.min_confidence
-        reason = ended or _stop_reason(meter.exhausted, is_sure)
+        reason = ended or _stop_reason(loop.meter.exhausted, is_sure)
         kept = {node.id for node in graph.path(best.node_id)} if best else set()
-        wasted = sum(node.usage.n_tokens for node in graph if node.id not in kept)
-        usage = replace(meter.total(), wasted_tokens=wasted)
+        wasted = sum(node.usage.n_tokens for node in loop.sampled if node.id not in kept)
+        usage = replace(loop.meter.total(), wasted_tokens=wasted)
+        bills = usage_by_strategy(loop.sampled, usage, kept)
         if best is None:
             missing = "no branch reached an answer"
-            return Answer(None, 0.0, "unchecked", (), usage, reason, missing=missing)
+            return Answer(None, 0.0, "unchecked", (), usage, reason, missing=missing, usage_by_strategy=bills)
         missing = (
             "" if is_sure else f"confidence {best.confidence:.2f} is below {self._config.min_confidence:g}"
         )
@@ -281,6 +284,7 @@ class Runtime:
             candidate=best.text,
             missing=missing,
             node_id=best.node_id,
+            usage_by_strategy=bills,
         )
 
     # --- what a run needs around it

@@ -216,7 +216,8 @@ class Node:
     """One action of one branch, checked and judged. The root has no action and stands for the question.
 
     `token_ids` are the ids the model wrote for this action, as sampled: they are never made again from text.
-    `path_score` in [0, 1] ranks open branches. `reason` says why a node is closed.
+    `path_score` in [0, 1] ranks open branches. `reason` says why a node is closed. `strategy` asked for it; empty
+    in traces of before that was recorded.
     """
 
     id: int
@@ -232,13 +233,14 @@ class Node:
     logprobs: tuple[float, ...] = ()
     seed: int = 0
     usage: Usage = Usage()
+    strategy: str = ""
 
     def judged(self, verdict: Verdict, path_score: float, state: NodeState, reason: str) -> "Node":
         """This node with what has become known of it (`dataclasses.replace`, at a quarter of its time)."""
         usage = self.usage if verdict.usage is None else self.usage + verdict.usage
         return Node(
             self.id, self.parent_id, self.depth, self.action, self.observation, verdict, state, path_score,
-            reason, self.token_ids, self.logprobs, self.seed, usage,
+            reason, self.token_ids, self.logprobs, self.seed, usage, self.strategy,
         )  # fmt: skip
 
 
@@ -258,7 +260,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run came to. `text` is None when nothing was established; `candidate` is then the best guess."""
+    """What a run came to. `text` is None when nothing was established; `candidate` is then the best guess.
+
+    `usage_by_strategy` says what each strategy spent; it is empty in traces of before it was recorded.
+    """
 
     text: str | None
     confidence: float
@@ -270,6 +275,7 @@ class Answer:
     missing: str = ""  # what keeps the candidate from being established
     node_id: int | None = None
     trace: Path | None = None
+    usage_by_strategy: dict[str, Usage] = field(default_factory=dict)
 
 
 # --- talking to a model

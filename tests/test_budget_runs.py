@@ -4,7 +4,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from math import inf
 from typing import Any
 
@@ -28,7 +28,7 @@ from tests.test_runtime import runtime
 
 STRATEGIES: list[Strategy] = [
     Chain(), Vote(5), BestFirst(), Beam(), DiverseTrees(), MonteCarlo(n_rounds=8),
-    Auto([Chain(), Vote(4), BestFirst()]),
+    Auto({"chain": Chain(), "vote": Vote(4), "best_first": BestFirst()}),
 ]  # fmt: skip
 FORCED_TOKENS = 5
 JUDGE_TOKENS = 3
@@ -139,6 +139,10 @@ async def reasons_of_runs(numbers: range, folder) -> Counter[str]:
         assert spent.n_tokens <= limits.get("max_tokens", inf) + on_top
         assert spent.tool_calls <= limits.get("max_tool_calls", inf)
         assert (spent.dollars or 0) <= limits.get("max_dollars", inf) + largest.most_dollars
+        bills = list(outcome.found.usage_by_strategy.values())
+        own_seconds = spent.own_seconds if len(bills) > 1 else 0.0  # of several strategies they are the run's
+        added_up = sum(bills, Usage(own_seconds=own_seconds))
+        assert astuple(added_up) == pytest.approx(astuple(spent), abs=1e-9) or not bills
     return reasons
 
 

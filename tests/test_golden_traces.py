@@ -39,3 +39,4 @@ async def test_a_golden_run_decided_anew_gives_its_answer_without_a_model(name):
         found = await runtime.redecide(TRACES / f"{name}.jsonl")
 
     assert (found.text, found.verdict) == (ANSWERS[name], "confirmed")
+    assert found.usage_by_strategy == {"chain": found.usage}

@@ -11,6 +11,7 @@ from agent_runtime.config import RunConfig
 from agent_runtime.errors import InputError
 from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.runtime import Runtime
+from agent_runtime.strategies.auto import Auto
 from agent_runtime.strategies.best_first import BestFirst
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.mcts import MonteCarlo
@@ -33,8 +34,12 @@ def seeded(request: Request) -> Action:
 
 def told(found: Answer) -> Answer:
     """An answer without what differs between any two runs: seconds, and where the trace lies."""
-    usage = replace(found.usage, own_seconds=0.0, tool_seconds=0.0, model_seconds=0.0)
-    return replace(found, usage=usage, trace=None)
+    bills = {strategy: timeless(spent) for strategy, spent in found.usage_by_strategy.items()}
+    return replace(found, usage=timeless(found.usage), usage_by_strategy=bills, trace=None)
+
+
+def timeless(usage: Usage) -> Usage:
+    return replace(usage, own_seconds=0.0, tool_seconds=0.0, model_seconds=0.0)
 
 
 async def last_answer(stream) -> Answer:
@@ -49,8 +54,11 @@ def judged(request: Request) -> Judgement:
     return Judgement(len(said) % 10 / 10, Usage(judge_tokens=len(said), model_seconds=0.25))
 
 
+STAGES = Auto({"chain": Chain(), "vote": Vote(3)})
+
+
 @pytest.mark.parametrize("judge", [None, judged])
-@pytest.mark.parametrize("strategy", [Chain(), Vote(3), BestFirst(), MonteCarlo(n_rounds=6)])
+@pytest.mark.parametrize("strategy", [Chain(), Vote(3), BestFirst(), MonteCarlo(n_rounds=6), STAGES])
 async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_bill(
     strategy, judge, tmp_path
 ):
@@ -70,6 +78,7 @@ async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_
         assert resumed.usage.model_seconds == pytest.approx(golden.usage.model_seconds)
         assert [node.action for node in read(cut).graph()] == [node.action for node in golden_graph]
     assert bool(golden.usage.judge_tokens) == bool(judge)
+    assert len(golden.usage_by_strategy) == (2 if strategy is STAGES else 1)
 
 
 async def test_resuming_asks_the_model_only_for_what_is_not_recorded(tmp_path):

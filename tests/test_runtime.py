@@ -11,14 +11,15 @@ from agent_runtime.config import RunConfig
 from agent_runtime.difficulty import ALLOTMENTS
 from agent_runtime.energy import EnergyCounter
 from agent_runtime.errors import InputError, ModelError
-from agent_runtime.models.scripted import Script, ScriptedModel, branches
+from agent_runtime.models.scripted import Script, ScriptedModel, branches, completion
 from agent_runtime.protocols import Model, Strategy, ToolContext
 from agent_runtime.runtime import Parts, Runtime
+from agent_runtime.strategies.auto import Auto
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.trace.events import RunFinished, RunStarted
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Action, Backtrack, Completion, ModelCard, Request, Step, Task
+from agent_runtime.types import Action, Backtrack, Completion, ModelCard, Observation, Request, Step, Task
 from agent_runtime.verifiers.process_reward import ProcessReward
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from tests.kernel import PLAN, Adder, answer, step
@@ -72,6 +73,49 @@ async def test_a_question_becomes_an_answer_with_its_evidence(tmp_path):
     assert [evidence.input for evidence in found.evidence] == ["2+3"]
     assert found.usage.tool_calls == 1
     assert found.usage.n_tokens > 0
+
+
+async def test_the_bill_says_what_each_strategy_spent(tmp_path):
+    stages = Auto({"chain": Chain(), "vote": Vote(2)})
+    async with runtime(branches([PLAN, step("oops"), step("oops")], GOOD), tmp_path, stages) as rt:
+        found = await rt.solve("How much is 2+3?")
+
+    trace = read(tmp_path / "run.jsonl")
+    spent = {name: (bill.n_tokens, bill.tool_calls) for name, bill in found.usage_by_strategy.items()}
+    nodes = {name: [node for node in trace.graph() if node.strategy == name] for name in spent}
+    assert list(spent) == ["chain", "vote"]
+    assert spent == {
+        name: (sum(node.usage.n_tokens for node in of_it), sum(node.usage.tool_calls for node in of_it))
+        for name, of_it in nodes.items()
+    }
+    assert found.usage_by_strategy["chain"].wasted_tokens == spent["chain"][0] > 0
+    assert sum(n_tokens for n_tokens, _ in spent.values()) == found.usage.n_tokens
+    assert trace.finished is not None
+    assert trace.finished.answer.usage_by_strategy == found.usage_by_strategy
+
+
+async def test_a_strategy_that_is_alone_has_the_whole_bill(tmp_path):
+    async with runtime(branches(GOOD), tmp_path) as rt:
+        found = await rt.solve("How much is 2+3?")
+
+    assert found.usage_by_strategy == {"chain": found.usage}
+
+
+async def test_what_was_under_way_when_a_run_was_interrupted_is_on_the_bill_of_its_strategy(tmp_path):
+    class Interrupting(Adder):
+        async def run(self, text: str, task: Task, seconds: float) -> Observation:
+            rt.interrupt()
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    stages = Auto({"chain": Chain(), "vote": Vote(2)})
+    async with runtime(branches(GOOD), tmp_path, stages, Interrupting()) as rt:
+        found = await rt.solve("How much is 2+3?")
+
+    n_planned = completion(PLAN).usage.n_tokens
+    assert found.stop_reason == "interrupted"
+    assert found.usage_by_strategy["chain"].think_tokens == found.usage.think_tokens
+    assert found.usage.wasted_tokens == found.usage.n_tokens > n_planned
 
 
 async def test_the_whole_run_is_in_the_trace(tmp_path):

@@ -75,7 +75,7 @@ async def test_best_first_comes_to_an_end_when_every_branch_loops():
 async def test_auto_is_content_with_a_supported_greedy_answer():
     run = Run(branches(GOOD))
 
-    await Auto([Chain(), Vote(4)]).search(run.loop)
+    await Auto({"chain": Chain(), "vote": Vote(4)}).search(run.loop)
 
     assert len(run.graph.answers()) == 1
 
@@ -83,7 +83,7 @@ async def test_auto_is_content_with_a_supported_greedy_answer():
 async def test_auto_goes_on_where_the_greedy_pass_failed():
     run = Run(branches(LOOPING, GOOD))
 
-    await Auto([Chain(), Vote(2)]).search(run.loop)
+    await Auto({"chain": Chain(), "vote": Vote(2)}).search(run.loop)
 
     assert run.graph.answers()
 
@@ -96,7 +96,8 @@ async def test_a_spent_budget_leaves_a_parallel_search_as_itself():
 
 
 @pytest.mark.parametrize(
-    "strategy", [BestFirst(), Beam(), DiverseTrees(), MonteCarlo(), Vote(4), Auto([Chain(), Beam()])]
+    "strategy",
+    [BestFirst(), Beam(), DiverseTrees(), MonteCarlo(), Vote(4), Auto({"chain": Chain(), "beam": Beam()})],
 )
 async def test_every_strategy_finds_the_answer_behind_looping_branches(strategy):
     run = Run(branches(LOOPING, GOOD, LOOPING))

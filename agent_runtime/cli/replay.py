@@ -57,9 +57,13 @@ def replay(
 
 def _unfinished(recorded: "Trace") -> "Answer":
     """What a run that did not finish had come to: no answer yet, its best guess, and what it had cost."""
-    from agent_runtime.types import Answer, FinalAnswer, Usage  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.budget import usage_by_strategy  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.types import Answer, FinalAnswer, Usage  # noqa: PLC0415
 
     nodes = list(recorded.graph())
+    usage = sum((node.usage for node in nodes), Usage())
+    name = recorded.started.strategy if recorded.started else ""  # of nodes that do not say it
+    bills = {strategy or name: spent for strategy, spent in usage_by_strategy(nodes, usage).items()}
     answered = [node for node in nodes if isinstance(node.action, FinalAnswer)]
     best = max(answered, key=lambda node: node.path_score, default=None)
     return Answer(
@@ -67,11 +71,12 @@ def _unfinished(recorded: "Trace") -> "Answer":
         0.0,
         "unchecked",
         (),
-        sum((node.usage for node in nodes), Usage()),
+        usage,
         "interrupted",
         candidate=best.action.text if best and isinstance(best.action, FinalAnswer) else None,
         missing="the run did not finish; `agent-runtime resume` goes on with it",
         trace=recorded.path,
+        usage_by_strategy=bills,
     )
 
 

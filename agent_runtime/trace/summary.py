@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agent_runtime.trace.events import RunStarted
 from agent_runtime.trace.printable import printable, printable_lines
-from agent_runtime.types import Answer, Evidence, StopReason
+from agent_runtime.types import Answer, Evidence, StopReason, Usage
 
 MAX_QUESTION_LINES = 4
 MAX_RESULT_LINES = 10
@@ -88,15 +88,30 @@ def bill_lines(answer: Answer) -> Iterator[Text]:
         "waiting": usage.waiting_seconds,
         "own": usage.own_seconds,
     }
-    calls = f"{usage.tool_calls} tool call{'' if usage.tool_calls == 1 else 's'}"
     yield _item("tokens", f"{usage.n_tokens:,} = {_sum(tokens, ',')}")
     if usage.wasted_tokens:
         yield _item("", f"{usage.wasted_tokens:,} of them on dropped branches")
-    yield _item("seconds", f"{sum(seconds.values()):.2f} = {_sum(seconds, '.2f')}; {calls}")
+    yield _item("seconds", f"{sum(seconds.values()):.2f} = {_sum(seconds, '.2f')}; {_calls(usage)}")
     yield _item("dollars", "unknown" if usage.dollars is None else f"{usage.dollars:.6f}")
     yield _item("joules", "unknown" if usage.joules is None else f"{usage.joules:,.1f}")
+    bills = answer.usage_by_strategy.items()
+    for number, (strategy, spent) in enumerate(bills if len(bills) > 1 else ()):
+        yield _item("" if number else "of it", f"{printable(strategy)}: {_spent(spent)}")
     if answer.trace is not None:
         yield _item("trace", printable(str(answer.trace)))
+
+
+def _spent(usage: Usage) -> str:
+    """What one strategy spent, in a line; what is unknown of the whole run is not said again."""
+    seconds = usage.model_seconds + usage.tool_seconds + usage.waiting_seconds
+    parts = [f"{usage.n_tokens:,} tokens", f"{seconds:.2f} seconds", _calls(usage)]
+    parts += [] if usage.dollars is None else [f"{usage.dollars:.6f} dollars"]
+    parts += [] if usage.joules is None else [f"{usage.joules:,.1f} joules"]
+    return ", ".join(parts)
+
+
+def _calls(usage: Usage) -> str:
+    return f"{usage.tool_calls} tool call{'' if usage.tool_calls == 1 else 's'}"
 
 
 def _sum(parts: dict[str, int] | dict[str, float], form: str) -> str:

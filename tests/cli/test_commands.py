@@ -299,6 +299,7 @@ def test_replay_of_an_unfinished_run_prints_a_document_that_says_so(
     assert (document["stop_reason"], document["trace"]) == ("interrupted", str(path))
     assert "did not finish" in document["missing"]
     assert document["usage"]["think_tokens"] == n_tokens
+    assert document["usage_by_strategy"] == {"best_first": document["usage"]}
 
 
 def test_replay_decides_anew_without_a_model(tmp_path: Path, capsys: Capture):

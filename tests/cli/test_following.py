@@ -75,7 +75,18 @@ def test_json_is_one_document_and_nothing_else_on_stdout(trace: Path, capsys: py
 
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert list(document) == ["answer", "confidence", "verdict", "evidence", "usage", "stop_reason", "trace"]
+    keys = [
+        "answer",
+        "confidence",
+        "verdict",
+        "evidence",
+        "usage",
+        "usage_by_strategy",
+        "stop_reason",
+        "trace",
+    ]
+    assert list(document) == keys
+    assert document["usage_by_strategy"] == {"chain": document["usage"]}
     assert (document["answer"], document["trace"], err) == ("5", str(trace), "")
     assert document["evidence"][0]["input"] == "2+3"
 

@@ -101,6 +101,20 @@ def test_the_bill_says_unknown_for_what_nobody_measured():
     assert "0.00 = 0.00 model + 0.00 tools + 0.00 waiting + 0.00 own" in lines
 
 
+@pytest.mark.parametrize("n_strategies", [1, 2])
+def test_the_bill_tells_strategies_apart_where_there_are_several(n_strategies: int):
+    chain = Usage(prompt_tokens=1_200, think_tokens=34, tool_calls=1, model_seconds=1.5, dollars=0.0001)
+    vote = Usage(think_tokens=5, tool_calls=2, tool_seconds=0.25, waiting_seconds=0.5, joules=7)
+    bills = dict([("chain", chain), ("vote", vote)][:n_strategies])
+    answer = Answer("5", 1.0, "confirmed", (), chain + vote, "answered", usage_by_strategy=bills)
+
+    lines = "\n".join(final([*a_run()[:-1], RunFinished(answer)]))
+
+    is_told = n_strategies > 1
+    assert ("of it   chain: 1,234 tokens, 1.50 seconds, 1 tool call, 0.000100 dollars" in lines) is is_told
+    assert ("        vote: 5 tokens, 0.75 seconds, 2 tool calls, 7.0 joules" in lines) is is_told
+
+
 def test_an_answer_that_is_not_established_shows_the_candidate_and_what_is_missing():
     answer = Answer(None, 0.1, "unchecked", (), Usage(), "budget", "42", "no observation supports it")
 
