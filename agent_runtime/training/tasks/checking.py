@@ -19,6 +19,12 @@ def is_right(answer: str | None, gold: str) -> bool:
     return expected is not None and given is not None and abs(expected - given) <= ABSOLUTE
 
 
+def is_rounded_otherwise(answer: str, gold: str) -> bool:
+    """Whether two numbers are one hundredth apart: a tie that float and decimal round differently."""
+    expected, given = _number(gold), _number(answer)
+    return expected is not None and given is not None and round(abs(expected - given), 6) == 0.01
+
+
 def _plain(text: str) -> str:
     text = re.sub(r"\s*(->|[,;:|])\s*", r"\1", text.strip().casefold())
     return re.sub(r"\s+", " ", text).rstrip(".")

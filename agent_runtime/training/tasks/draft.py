@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent_runtime.training.tasks.checking import is_right
+from agent_runtime.training.tasks.checking import is_right, is_rounded_otherwise
 from agent_runtime.training.tasks.example import Example, Split, TableData
 from agent_runtime.training.tasks.teacher import Rejected, Teacher, TeacherError
 from agent_runtime.training.tasks.wording import Wordings, frame, template_key, word
@@ -85,9 +85,9 @@ class Family:
         for _ in range(MAX_DRAWS):
             try:
                 draft = self.builders[kind](rng, split)
+                verify(kind, draft)
             except Rejected:
                 continue
-            verify(kind, draft)
             return draft
         raise TeacherError(f"{self.name}/{kind}: no task with a single answer in {MAX_DRAWS} draws")
 
@@ -96,10 +96,13 @@ def verify(kind: str, draft: Draft) -> None:
     """Hold the teacher's last word against the oracle's.
 
     Raises:
-        TeacherError: They differ, or the trace has no answer.
+        Rejected: They differ by how a tie was rounded.
+        TeacherError: They differ otherwise, or the trace has no answer.
     """
     last = draft.teacher.turns[-1].action
     if not isinstance(last, FinalAnswer):
         raise TeacherError(f"{kind}: the trace ends in {last.kind!r}, not in an answer")
     if not is_right(last.text, draft.oracle):
+        if is_rounded_otherwise(last.text, draft.oracle):
+            raise Rejected
         raise TeacherError(f"{kind}: the teacher says {last.text!r}, the oracle {draft.oracle!r}")
