@@ -64,16 +64,22 @@ class LocalModel:
         ]
 
     async def judge(self, requests: Sequence[Request]) -> list[Judgement]:
-        """P(<good>) against P(<bad>) after each path; no score where the weights were not trained to judge."""
+        """P(<good>) against P(<bad>) after each path.
+
+        No score where the weights were not trained to judge, and none for a path that has outgrown the context.
+        """
         loaded = await self._load()
         if not loaded.is_judge:
             return [Judgement()] * len(requests)
         started = time.perf_counter()
-        parts = [segments(loaded.voice.dialect, request.prompt, request.path) for request in requests]
+        dialect, limit = loaded.voice.dialect, loaded.card.context_tokens
+        read = [joined(segments(dialect, request.prompt, request.path)) for request in requests]
+        fitting = [index for index, ids in enumerate(read) if len(ids) <= limit]
         verdicts = (loaded.tokenizer.role_id("good"), loaded.tokenizer.role_id("bad"))
-        scores = await loaded.engine.score([joined(part) for part in parts], verdicts)
-        cost = _share(started, [scored.seconds for scored in scores], len(requests))
-        return [_judgement(scored, cost) for scored in scores]
+        scores = await loaded.engine.score([read[index] for index in fitting], verdicts)
+        cost = _share(started, [scored.seconds for scored in scores], len(fitting))
+        found = dict(zip(fitting, (_judgement(scored, cost) for scored in scores), strict=True))
+        return [found.get(index, Judgement()) for index in range(len(requests))]
 
     async def log_likelihoods(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], Usage]:
         """The log-likelihood of each text after its context, in one batch: of (context, text) pairs.

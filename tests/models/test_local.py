@@ -156,6 +156,22 @@ async def test_what_judging_computes_is_billed_once_and_what_was_computed_before
 
 
 @pytest.mark.weights
+async def test_a_path_that_has_outgrown_the_context_is_not_judged_and_fails_nothing(embedded: LocalModel):
+    await embedded.card()
+    loaded = embedded._loaded
+    assert loaded is not None
+    long, short = (Node(1, 0, 1, Step(thought)) for thought in ("Look. " * 9000, "Look."))
+    prompt = Prompt("How many?", tools=TOOLS)
+
+    embedded._loaded = replace(loaded, is_judge=True)
+    outgrown, fitting = await embedded.judge([Request(prompt, (long,)), Request(prompt, (short,))])
+    embedded._loaded = loaded
+
+    assert outgrown == Judgement()
+    assert fitting.score is not None
+
+
+@pytest.mark.weights
 async def test_data_never_makes_a_special_token_of_the_real_tokenizer(embedded: LocalModel, shared: Path):
     await embedded.card()
     assert embedded._loaded is not None
