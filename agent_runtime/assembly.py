@@ -29,6 +29,7 @@ from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.types import Answer, Execution, SandboxJob, Task
+from agent_runtime.verifiers.grounding import Grounding
 from agent_runtime.verifiers.process_reward import ProcessReward
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from agent_runtime_sandboxes import bubblewrap, docker
@@ -90,7 +91,9 @@ async def open_runtime(
     parts = Parts(
         model,
         by_name,
-        (lambda speaker: ProcessReward(ToolVerdicts(), speaker)) if verifier is None else lambda _: verifier,
+        (lambda speaker: ProcessReward(Grounding(ToolVerdicts()), speaker))
+        if verifier is None
+        else lambda _: verifier,
         strategy or build_strategy(name),
         name if strategy is None else type(strategy).__name__,
         allotment.branches if is_allotted else None,

@@ -18,6 +18,7 @@ from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, 
 PRIOR_VOTES = 1.0  # one imagined vote for "something else": a single chain is never certain
 UNSUPPORTED = 0.4  # weight of a vote that no observation supports, against 1 for one that is
 REFUTED_STEP = 0.8  # factor for each step on the way whose check failed
+SOUND_REWARD = 0.5  # a branch that its judges find no better than this settles nothing
 LEAST_SCORE = 0.01  # no single step that a judge finds bad takes a branch's vote away
 
 TABLES = "sql"  # the tool whose observations are tables, with a header
@@ -68,6 +69,11 @@ def reward(branch: Branch) -> float:
     """The geometric mean of a branch's process rewards in (0, 1]; 1 where no judge spoke."""
     scores = [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
     return geometric_mean(scores) if scores else 1.0
+
+
+def is_sound(branch: Branch) -> bool:
+    """Whether observations hold the branch's answer up and no judge finds the branch more wrong than right."""
+    return bool(support(branch)) and reward(branch) > SOUND_REWARD
 
 
 def support(branch: Branch) -> tuple[Evidence, ...]:
@@ -127,11 +133,18 @@ def table_rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")] for line in lines]
 
 
+def is_empty(observation: Observation) -> bool:
+    """Whether a query brought no row, or nothing but NULL."""
+    return observation.tool == TABLES and _cells_besides(observation, "NULL") == 0
+
+
 def _says_something(observation: Observation) -> bool:
     """Whether a table brought a row that is not just an empty aggregate (`count(*)` of nothing is a row, too)."""
-    if observation.tool != TABLES:
-        return False
-    return any(cell not in ("NULL", "0", "0.0") for row in table_rows(observation.text) for cell in row)
+    return observation.tool == TABLES and _cells_besides(observation, "NULL", "0", "0.0") > 0
+
+
+def _cells_besides(observation: Observation, *ignored: str) -> int:
+    return sum(cell not in ignored for row in table_rows(observation.text) for cell in row)
 
 
 def _literals(query: str) -> set[str]:

@@ -84,11 +84,15 @@ class Tool(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a tool adds to the prompt of a task: text for the model, tables and functions for the grammar."""
+    """What a tool adds to the prompt of a task: text for the model, tables and functions for the grammar.
+
+    `mentions` are the values that the question names and the tool has found in what it loaded.
+    """
 
     text: str = ""
     tables: tuple[TableSchema, ...] = ()
     functions: tuple[TableFunction, ...] = ()
+    mentions: tuple[str, ...] = ()
 
 
 @runtime_checkable

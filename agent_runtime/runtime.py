@@ -302,6 +302,7 @@ class Runtime:
                 tuple(ToolSpec(tool.name, tool.description) for tool in tools),
                 tuple(table for context in contexts for table in context.tables),
                 tuple(function for context in contexts for function in context.functions),
+                tuple(mention for context in contexts for mention in context.mentions),
             )
         finally:
             with anyio.CancelScope(shield=True):

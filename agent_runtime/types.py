@@ -308,6 +308,7 @@ class Prompt:
     tools: tuple[ToolSpec, ...] = ()
     tables: tuple[TableSchema, ...] = ()
     functions: tuple[TableFunction, ...] = ()
+    mentions: tuple[str, ...] = ()  # cells of the tables that the question names
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,15 +101,22 @@ def _decided_anew(
 
 
 def _verifier(name: str | None) -> "Verifier | None":
-    """The verifier of a name; None: the runtime's own, checks and then process reward.
+    """The verifier of a name; None: the runtime's own, each of the others in turn.
 
     Raises:
         ConfigError: There is none of that name.
     """
+    from agent_runtime.verifiers.grounding import Grounding  # noqa: PLC0415
     from agent_runtime.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
     from agent_runtime.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
 
-    verifiers = {None: None, "process_reward": None, "tools": ToolVerdicts(), "none": NoVerdicts()}
+    verifiers = {
+        None: None,
+        "process_reward": None,
+        "grounding": Grounding(ToolVerdicts()),
+        "tools": ToolVerdicts(),
+        "none": NoVerdicts(),
+    }
     if name not in verifiers:
-        raise ConfigError(f"unknown verifier {name!r}; there are: tools, process_reward, none")
+        raise ConfigError(f"unknown verifier {name!r}; there are: {', '.join(filter(None, verifiers))}")
     return verifiers[name]

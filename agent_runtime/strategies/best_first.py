@@ -8,7 +8,7 @@ it (backtracking) competes with going on.
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from agent_runtime.decide import support
+from agent_runtime.decide import is_sound
 from agent_runtime.protocols import Expander
 from agent_runtime.strategies.siblings import Siblings
 from agent_runtime.strategies.vote import WARM, is_decided
@@ -74,6 +74,6 @@ class BestFirst:
 
 
 def _is_clean(path: tuple[Node, ...]) -> bool:
-    """Whether some check confirmed the path, none refuted it, and what they brought holds its answer up."""
+    """Whether some check confirmed the path, none refuted it, and its answer is sound."""
     kinds = {node.verdict.kind for node in path}
-    return "confirmed" in kinds and "refuted" not in kinds and bool(support(path))
+    return "confirmed" in kinds and "refuted" not in kinds and is_sound(path)

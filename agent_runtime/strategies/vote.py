@@ -1,12 +1,13 @@
 """Several chains vote: self-consistency (Wang et al. 2022, arXiv:2203.11171), stopped as soon as it is decided.
 
 The stopping rule is the Beta criterion of adaptive consistency (Aggarwal et al. 2023, arXiv:2305.11860). Departure:
-only votes that an observation supports count towards it, so a chorus of unsupported answers ends nothing early.
+only votes that an observation supports and no judge finds bad count towards it, so a chorus of unsupported answers
+ends nothing early.
 """
 
 from math import comb
 
-from agent_runtime.decide import rank, support
+from agent_runtime.decide import is_sound, rank
 from agent_runtime.protocols import Expander
 from agent_runtime.types import Node, Sampling
 
@@ -43,9 +44,9 @@ class Vote:
 
 
 def is_decided(tree: Expander, answered: list[Node]) -> bool:
-    """Whether the leader among the supported answers would win against the runner-up with more votes, too."""
-    supported = [path for node in answered if support(path := tree.path(node))]
-    votes = sorted((candidate.n_votes for candidate in rank(supported)), reverse=True)
+    """Whether the leader among the sound answers would win against the runner-up with more votes, too."""
+    sound = [path for node in answered if is_sound(path := tree.path(node))]
+    votes = sorted((candidate.n_votes for candidate in rank(sound)), reverse=True)
     return bool(votes) and leader_wins(votes[0], votes[1] if len(votes) > 1 else 0) >= DECIDED
 
 

@@ -1,11 +1,13 @@
 """The second judge of a step: P(<good>) by the model itself, batched through the same engine.
 
 Source: Lightman et al. 2023, "Let's verify step by step" (arXiv:2305.20050). A tool's verdict is never overruled:
-the judge adds a score to it. A model that was not trained as a judge declines (None), and the score stays None.
+the judge adds a score to it (times the score that is there). A model that was not trained as a judge declines (None),
+and the score stays as it was.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 from agent_runtime.protocols import Model, Verifier
 from agent_runtime.types import Judgement, Node, Prompt, Request, Usage, Verdict
@@ -26,6 +28,7 @@ class ProcessReward:
 
 
 def _both(verdict: Verdict, judgement: Judgement) -> Verdict:
-    score = verdict.score if judgement.score is None else judgement.score
+    scores = [score for score in (verdict.score, judgement.score) if score is not None]
+    score = prod(scores) if scores else None
     taken = [one for one in (verdict.usage, judgement.usage) if one is not None]
     return replace(verdict, score=score, usage=sum(taken, Usage()) if taken else None)

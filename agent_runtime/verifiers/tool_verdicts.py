@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agent_runtime.decide import is_empty
 from agent_runtime.types import Node, Prompt, Step, Verdict
 
 
@@ -10,7 +11,7 @@ class ToolVerdicts:
 
     refuted: the check errs, times out, or says no. confirmed: a value, rows or a true relation came back; this
     confirms the observation, while what the thought claims is confirmed only where the check computes it.
-    unchecked: there was no check.
+    unchecked: there was no check, or its query brought no row or nothing but NULL.
     """
 
     async def judge(self, prompt: Prompt, paths: Sequence[tuple[Node, ...]]) -> list[Verdict]:
@@ -24,4 +25,6 @@ def tool_verdict(node: Node) -> Verdict:
         return Verdict("unchecked")
     observation = node.observation
     evidence = f"{observation.tool}: {observation.brief}"
-    return Verdict("confirmed" if observation.outcome == "ok" else "refuted", evidence)
+    if observation.outcome != "ok":
+        return Verdict("refuted", evidence)
+    return Verdict("unchecked" if is_empty(observation) else "confirmed", evidence)

@@ -249,6 +249,7 @@ def judged_vote(trace: Path) -> Path:
     [
         ([], "8"),
         (["--verifier", "process_reward"], "8"),
+        (["--verifier", "grounding"], "5"),
         (["--verifier", "tools"], "5"),
         (["--verifier", "none"], "5"),
         (["--strategy", "vote:1", "--verifier", "process_reward"], "5"),
@@ -278,4 +279,7 @@ def test_a_verifier_that_there_is_not_is_refused(judged_vote: Path, capsys: pyte
         main(["replay", str(judged_vote), "--verifier", "luck"])
 
     assert ended.value.code == 2
-    assert "unknown verifier 'luck'; there are: tools, process_reward, none" in capsys.readouterr().err
+    assert (
+        "unknown verifier 'luck'; there are: process_reward, grounding, tools, none"
+        in capsys.readouterr().err
+    )

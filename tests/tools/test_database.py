@@ -439,3 +439,15 @@ async def test_any_text_is_an_observation_or_a_tool_error(database, task, text):
 @given(text=STATEMENTS)
 async def test_ten_thousand_texts_are_observations_or_tool_errors(database, task, text):
     await fuzz(database, task, text)
+
+
+async def test_the_cells_that_a_question_names_are_found(database: Database, tmp_path: Path):
+    file = tmp_path / "open_orders.csv"
+    file.write_text("client,status,region\nAcme Ltd,open,west\nAcme,paid,n\nO'Hara & Sons,overdue,west\n")
+    question = (
+        "Of the open orders: how much did ACME LTD and O'Hara & Sons owe in the west, not the northwest?"
+    )
+
+    context = await database.prepare(Task("t", question, (file,)))
+
+    assert context.mentions == ("Acme Ltd", "O'Hara & Sons", "west")

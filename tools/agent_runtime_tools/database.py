@@ -52,6 +52,7 @@ class _Loaded:
 
     tables: tuple[Table, ...]
     functions: tuple[TableFunction, ...]
+    mentions: tuple[str, ...]
     file: str
     folder: PrivateFolder
     slots: anyio.Semaphore
@@ -92,9 +93,9 @@ class Database:
         await self.release(task)
         if not task.tables:
             return ToolContext()
-        loaded = self._tasks[task.id] = await self._load(task.tables)
+        loaded = self._tasks[task.id] = await self._load(task)
         schemas = tuple(table.schema for table in loaded.tables)
-        return ToolContext(context(loaded.tables), schemas, loaded.functions)
+        return ToolContext(context(loaded.tables), schemas, loaded.functions, loaded.mentions)
 
     async def release(self, task: Task) -> None:
         """Kill the task's workers and free its tables."""
@@ -118,13 +119,13 @@ class Database:
             await self._spare.kill()
             self._spare = None
 
-    async def _load(self, paths: Sequence[Path]) -> _Loaded:
+    async def _load(self, task: Task) -> _Loaded:
         folder = PrivateFolder()
         worker = self._take_spare()
         try:
-            for path in paths:
+            for path in task.tables:
                 await self._load_file(worker, path, folder.path)
-            tables, functions = await self._finish(worker, folder.path)
+            tables, functions, mentions = await self._finish(worker, folder.path, task.question)
             file = folder.adopt(folder.path / "tables.duckdb")
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -132,7 +133,7 @@ class Database:
                 folder.remove()
             raise
         slots = anyio.Semaphore(self._limits.n_workers)
-        return _Loaded(tables, functions, file, folder, slots, idle=[worker])
+        return _Loaded(tables, functions, mentions, file, folder, slots, idle=[worker])
 
     async def _load_file(self, worker: Worker, path: Path, folder: Path) -> None:
         limits = self._limits
@@ -150,15 +151,15 @@ class Database:
             raise InputError(str(reply["error"]))
 
     async def _finish(
-        self, worker: Worker, folder: Path
-    ) -> tuple[tuple[Table, ...], tuple[TableFunction, ...]]:
+        self, worker: Worker, folder: Path, question: str
+    ) -> tuple[tuple[Table, ...], tuple[TableFunction, ...], tuple[str, ...]]:
         memory = _mebibytes(self._limits.memory_bytes)
         try:
             macros = await self._macros_for(worker)
             heads = [head for macro in macros if (head := TABLE_MACRO.match(macro))]
             calls = [_call(*head.groups()) for head in heads]
             defined = {"folder": str(folder), "macros": macros, "calls": calls}
-            request = {"do": "finish", "memory": memory} | defined
+            request = {"do": "finish", "memory": memory, "question": question} | defined
             reply = await worker.call(request, self._limits.load_seconds)
         except ToolError as error:
             raise InputError(f"the tables cannot be made ready: {error}") from None
@@ -166,7 +167,7 @@ class Database:
             raise InputError(str(reply["error"]))
         found = zip(heads, reply["columns"], strict=True)
         functions = tuple(_function(head[1], head[2], columns) for head, columns in found)
-        return tuple(_table(table) for table in reply["tables"]), functions
+        return tuple(_table(table) for table in reply["tables"]), functions, tuple(reply["mentions"])
 
     async def _macros_for(self, worker: Worker) -> list[str]:
         if not callable(self._macros):

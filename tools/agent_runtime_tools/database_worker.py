@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import duckdb
 
+from agent_runtime_tools.mentions import mention_query, mentioned
 from agent_runtime_tools.query_errors import explain
 from agent_runtime_tools.result_text import brief, render
 from agent_runtime_tools.serving import Limits, Message, serve
@@ -33,6 +34,7 @@ COMPRESSED_BYTES = (
 THREADS = 2
 COUNTED_ROWS = 100_000  # beyond it "more than" is said: counting a billion rows helps nobody
 FETCHED_ROWS = 2_048
+SEARCHED_ROWS = 1_000_000
 
 Settings = dict[str, str | bool | int | float | list[str]]
 
@@ -89,7 +91,9 @@ class Session:
                     return {"tables": self._describe()}
                 case "finish":
                     columns = self._define(request["macros"], request["calls"])
-                    return self._finish(Path(request["folder"]), request["memory"]) | {"columns": columns}
+                    opened = self._finish(Path(request["folder"]), request["memory"])
+                    mentions = self._mentions(opened["tables"], request["question"])
+                    return opened | {"columns": columns, "mentions": mentions}
                 case "open":
                     return self._open(request["file"], request["memory"])
                 case "query":
@@ -182,6 +186,18 @@ class Session:
                 }
             )
         return tables
+
+    def _mentions(self, tables: Sequence[Message], question: str) -> list[str]:
+        """The text cells that the question names; tables of more than `SEARCHED_ROWS` rows are not searched."""
+        values: set[str] = set()
+        names: set[str] = set()
+        for table in tables:
+            names |= {table["name"], *(name for name, _ in table["columns"])}
+            columns = [name for name, kind in table["columns"] if kind == "VARCHAR"]
+            for column in columns if table["n_rows"] <= SEARCHED_ROWS else ():
+                statement = mention_query(quoted(table["name"]), quoted(column))
+                values |= {row[0] for row in self.database.execute(statement, [question]).fetchall()}
+        return mentioned(values, question, names)
 
     def _query(self, text: str, n_rows: int) -> Message:
         database = self.database
