@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
 
+from agent_runtime.confidence import calibrated
 from agent_runtime.equivalence import equal
 from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, VerdictKind
 
@@ -35,11 +36,16 @@ Branch = Sequence[Node]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An answer that some branches gave: the best of those branches, and how sure it is in [0, 1]."""
+    """An answer that some branches gave: the best of those branches, and how sure it is in [0, 1].
+
+    `agreement` is its share of the votes' weight, `certainty` that of its branches in their own words.
+    """
 
     text: str
     node_id: int
     confidence: float
+    agreement: float
+    certainty: float | None
     verdict: VerdictKind
     evidence: tuple[Evidence, ...]
     n_votes: int
@@ -56,7 +62,7 @@ def rank(answered: Sequence[Branch], n_failed: int = 0) -> list[Candidate]:
             group.append(branch)
     total = PRIOR_VOTES * 0.1 + sum(weight(branch) for branch in answered) + 0.1 * n_failed
     candidates = [_candidate(group, total) for group in groups]
-    return sorted(candidates, key=lambda candidate: (-candidate.confidence, candidate.node_id))
+    return sorted(candidates, key=lambda candidate: (-candidate.agreement, candidate.node_id))
 
 
 def weight(branch: Branch) -> float:
@@ -69,6 +75,15 @@ def reward(branch: Branch) -> float:
     """The geometric mean of a branch's process rewards in (0, 1]; 1 where no judge spoke."""
     scores = [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
     return geometric_mean(scores) if scores else 1.0
+
+
+def certainty(branch: Branch) -> float | None:
+    """Mean log-probability of the tokens that the model chose on a branch, in nats; None where it reports none.
+
+    A log-probability of 0 is a token that the grammar forced.
+    """
+    chosen = [logprob for node in branch for logprob in node.logprobs if logprob < 0]
+    return sum(chosen) / len(chosen) if chosen else None
 
 
 def is_sound(branch: Branch) -> bool:
@@ -163,9 +178,18 @@ def _evidence(node: Node) -> Evidence:
 def _candidate(group: Sequence[Branch], total: float) -> Candidate:
     best = max(group, key=lambda branch: (weight(branch), -branch[-1].id))
     evidence = support(best)
-    confidence = sum(weight(branch) for branch in group) / total * (1.0 if evidence else UNSUPPORTED)
+    agreement = sum(weight(branch) for branch in group) / total * (1.0 if evidence else UNSUPPORTED)
+    known = [value for branch in group if (value := certainty(branch)) is not None]
+    sure = sum(known) / len(known) if known else None
     return Candidate(
-        _text(best), best[-1].id, confidence, "confirmed" if evidence else "unchecked", evidence, len(group)
+        _text(best),
+        best[-1].id,
+        calibrated(agreement, sure),
+        agreement,
+        sure,
+        "confirmed" if evidence else "unchecked",
+        evidence,
+        len(group),
     )
 
 

@@ -1,12 +1,11 @@
 """Accuracy against what it cost: each strategy at budgets from 1x to 64x of a greedy pass.
 
 Run: python -m bench.curves [--pack FILE] [--items 24] [--budgets 1,2,4,8] [--strategies vote,best_first,auto,deep].
-Without a pack the items are generated ones (flows and tables), with wordings and schemas held out from training;
-weights that never saw these generators (v0) find `--split train` unseen as well, and less hard. The same items for
-every strategy and budget. 1x is the mean number of tokens of a greedy pass on them; `vote` gets one chain for each x,
-the others a token limit; `auto` and `deep` (best_first with its fixed allotment) choose for themselves. The weights
-alone: no plans of the cash-flow job. Writes a table (Markdown), a picture (SVG) and every result (JSON lines) to
-docs/curves.
+Without a pack the items are generated ones (flows and tables) that their teacher solves with at most `--checks`
+checks, with wordings and schemas held out from training. The same items for every strategy and budget. 1x is the mean
+number of tokens of a greedy pass on them; `vote` gets one chain for each x, the others a token limit; `auto` and `deep`
+(best_first with its fixed allotment) choose for themselves. The weights alone: no plans of the cash-flow job. Writes a
+table (Markdown), a picture (SVG) and every result (JSON lines) to docs/curves.
 """
 
 import argparse
@@ -14,9 +13,10 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -38,7 +38,7 @@ from agent_runtime.strategies.vote import Vote
 from agent_runtime.training.rollouts import task_of
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
-from agent_runtime.types import Task
+from agent_runtime.types import Step, Task
 
 OUT = Path("docs/curves")
 N_AT_ONCE = 8
@@ -155,6 +155,17 @@ def generated(examples: Sequence[Example]) -> list[Puzzle]:
     return [puzzle(example) for example in examples]
 
 
+def short(family: str, n: int, seed: int, n_checks: int) -> Iterator[Example]:
+    """The first `n` held-out items of a family whose teacher needs at most `n_checks` checks."""
+    drawn = generate(family, 100 * n, seed, "heldout")
+    return islice((example for example in drawn if n_taken(example) <= n_checks), n)
+
+
+def n_taken(example: Example) -> int:
+    """How many checks the teacher's trace has."""
+    return sum(isinstance(turn.action, Step) and turn.action.check is not None for turn in example.turns)
+
+
 def of_pack(items: Sequence[Item], sandbox: Sandbox) -> list[Puzzle]:
     """Items of a pack, checked by its own checkers."""
     return [
@@ -186,6 +197,17 @@ def table(points: Sequence[Point], greedy: Point, floor: float, command: str) ->
             f"| {one.mean(lambda outcome: outcome.tokens):.0f} "
             f"| {one.mean(lambda outcome: outcome.seconds):.1f} | {dollars:.5f} |"
         )
+    by_name = {one.strategy: one for one in points}
+    if {"auto", "deep"} <= by_name.keys():
+        auto, deep = by_name["auto"], by_name["deep"]
+        least, most = paired_interval(auto, deep)
+        share = auto.mean(lambda outcome: outcome.tokens) / deep.mean(lambda outcome: outcome.tokens)
+        difference = 100 * (auto.accuracy - deep.accuracy)
+        lines += [
+            "",
+            f"`auto` against `deep`: {difference:+.1f} [{100 * least:+.1f}, {100 * most:+.1f}] points "
+            f"for {100 * share:.0f} % of its tokens.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -247,10 +269,8 @@ async def run(options: argparse.Namespace) -> None:
         puzzles = of_pack(sample(read_pack(options.pack), options.items, options.seed), sandbox)
     else:
         half = options.items // 2
-        puzzles = generated([
-            *generate("flows", half, options.seed, options.split),
-            *generate("tables", options.items - half, options.seed, options.split),
-        ])  # fmt: skip
+        flows = short("flows", half, options.seed, options.checks)
+        puzzles = generated([*flows, *short("tables", options.items - half, options.seed, options.checks)])
     model = build_model(config)
     try:
         await measure(options, puzzles, model)
@@ -281,7 +301,7 @@ def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, f
     """The table, the picture and every single outcome."""
     shown = [
         name
-        for name in ("pack", "split", "items", "budgets", "strategies", "seed")
+        for name in ("pack", "checks", "items", "budgets", "strategies", "seed")
         if getattr(options, name) is not None
     ]
     values = {name: getattr(options, name) for name in shown}
@@ -299,7 +319,7 @@ def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, default=None)
-    parser.add_argument("--split", choices=["train", "heldout"], default="heldout")
+    parser.add_argument("--checks", type=int, default=2, help="most checks that an item's teacher takes")
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budgets", default="1,2,4,8,16,32,64")

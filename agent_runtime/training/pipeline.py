@@ -96,7 +96,8 @@ class Pipeline:
         recipe = self.recipe
         device = recipe.device if recipe.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         weights = load(recipe.base, device, recipe.seed)
-        add_adapter(weights, recipe.lora, recipe.seed)
+        if not weights.has_adapter:
+            add_adapter(weights, recipe.lora, recipe.seed)
         return weights
 
     # --- stages

@@ -1,6 +1,7 @@
 """The recipe of a training run: one TOML file, checked before any work starts.
 
-`recipes/embedded.toml` makes the shipped adapter, `recipes/smoke.toml` runs every stage small on a CPU.
+`recipes/embedded.toml` makes an adapter from the base, `recipes/continue.toml` teaches the shipped one more on a CPU,
+`recipes/smoke.toml` runs every stage small on a CPU.
 """
 
 import tomllib
@@ -94,7 +95,9 @@ class Recipe(_Part):
     """A whole run."""
 
     seed: int = Field(default=0, ge=0)
-    base: str = "embedded"  # embedded (the GGUF base), tiny (random weights), or a folder
+    base: str = (
+        "embedded"  # embedded (the GGUF base), shipped (with its adapter), tiny (random weights), or a folder
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: Data = Data()
     lora: Lora = Lora()

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, pre_tokenizers
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from agent_runtime.errors import ConfigError
+from agent_runtime.models.embedded.convert import ADAPTER, FIRST_ROLE_ID
 from agent_runtime.models.embedded.fetch import fetch
 from agent_runtime.models.embedded.weights import embedded_folder
 from agent_runtime.models.tokenizer import LocalTokenizer
@@ -102,6 +103,8 @@ def load(base: str, device: str, seed: int, work: Path | None = None) -> Weights
         weights = _embedded_base(work)
         with torch.no_grad():
             start_role_rows(weights, torch.Generator().manual_seed(seed))
+    elif base == "shipped":
+        weights = _shipped(_embedded_base(work))
     else:
         weights = _folder(Path(base))
     weights.model.to(device)
@@ -127,6 +130,20 @@ def _embedded_base(work: Path | None) -> Weights:
         gguf = fetch(Path(name), _silent)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     return _weights(model, tokenizer)
+
+
+def _shipped(weights: Weights) -> Weights:
+    """The base with the adapter and the role rows of the package, the adapter free to go on learning."""
+    with torch.no_grad():
+        rows = load_file(ADAPTER / "role_tokens.safetensors")["rows"]
+        weights.embedding()[FIRST_ROLE_ID : FIRST_ROLE_ID + len(rows)] = rows.float()
+    weights.model = PeftModel.from_pretrained(weights.model, ADAPTER, is_trainable=True)
+    weights.has_adapter = True
+    for name, parameter in weights.model.named_parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+        assert parameter.requires_grad == ("lora_" in name)
+    return weights
 
 
 def _silent(label: str, done: float, total: float) -> None:
