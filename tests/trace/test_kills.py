@@ -15,6 +15,10 @@ from agent_runtime.trace.reader import read
 from tests.trace.test_recorder import ROOT, WRITER
 
 GOLDEN = {
+    "flow": (
+        "Follow the cash flow out of Meridian Trading and name the final recipient (largest outflow at each hop).",
+        ("--table", "examples/transfers.csv"),
+    ),
     "table": ("What is the total amount of overdue?", ("--table", "examples/invoices.csv")),
     "calculation": ("If 2 times a number plus 42 is 76, what is the number?", ()),
 }
@@ -77,11 +81,11 @@ def killed_and_resumed(
 
 @pytest.mark.weights
 @pytest.mark.slow
-@pytest.mark.parametrize("n_events", [1, 5])
+@pytest.mark.parametrize(("name", "n_events"), [("table", 1), ("table", 5), ("flow", 14)])
 def test_a_shipped_run_killed_at_its_start_or_before_a_check_resumes_to_the_shipped_answer(
-    n_events, tmp_path, capsys, monkeypatch
+    name, n_events, tmp_path, capsys, monkeypatch
 ):
-    killed_and_resumed("table", n_events, tmp_path, capsys, monkeypatch)
+    killed_and_resumed(name, n_events, tmp_path, capsys, monkeypatch)
 
 
 @pytest.mark.weights
@@ -123,7 +127,7 @@ def acknowledged_before_a_kill(path: Path, n_lines: int) -> int:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["table", "calculation", "flow"])
+@pytest.mark.parametrize("name", GOLDEN)
 def test_a_shipped_trace_cut_at_every_byte_gives_the_records_whose_newline_survived(name, tmp_path):
     whole = (ROOT / f"traces/{name}.jsonl").read_bytes()
     events = read(ROOT / f"traces/{name}.jsonl").events
