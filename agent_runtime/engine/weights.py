@@ -8,30 +8,36 @@ took 57 ms against 33 for one row, 63 against 51 for 8, 115 against 126 for 32. 
 quarter of bf16's time for one row. The model's code stays as it is; only its `nn.Linear`s change. No int4: it is
 exact for weights that came out of a 4-bit file, and changes what a model says once an adapter is merged into them
 (docs/benchmarks.md).
+
+Needs torch alone: weights are packed while transformers is still being imported.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, overload
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 Precision = Literal["exact", "fp16", "fp16 head"]
 FUSABLE: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
 Product = Callable[[Tensor], Tensor]
+Packed = Mapping[
+    tuple[str, ...], Product
+]  # by the full names of the layers that a product takes the place of
 
 
 class Projections:
     """Linear layers that read the same input, as one product."""
 
-    def __init__(self, layers: Sequence[nn.Linear], precision: Precision) -> None:
-        self._sizes = [layer.out_features for layer in layers]
-        self._product = pack(*_joined(layers), precision)
+    def __init__(self, sizes: Sequence[int], product: Product) -> None:
+        """`sizes` says how many outputs of `product` each layer has."""
+        self._sizes = list(sizes)
+        self._product = product
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
 
@@ -58,31 +64,65 @@ class Projection(nn.Module):
         return self._projections.part(x, self._index)
 
 
-def speed_up(model: PreTrainedModel, precision: Precision) -> None:
+def speed_up(model: nn.Module, precision: Precision, packed: Packed | None = None) -> None:
     """Replace the linear layers of `model` in place by packed and fused ones, its output head included.
 
-    Side by side, for packing lets go of the interpreter: it is a quarter of the time to the first token.
+    What is not in `packed` already is packed side by side, for packing lets go of the interpreter.
     """
-    groups = [(module, names) for module in model.modules() for names in _groups(module)]
+    groups = [(path, module, names) for path, module in model.named_modules() for names in _groups(module)]
+    done = packed or {}
 
-    def packed(group: tuple[nn.Module, tuple[str, ...]]) -> Projections:
-        module, names = group
-        layers = [getattr(module, name) for name in names]
-        return Projections(layers, _of_layer(precision, is_head=module is model))
+    def projections(group: tuple[str, nn.Module, tuple[str, ...]]) -> Projections:
+        path, module, names = group
+        layers: list[nn.Linear] = [getattr(module, name) for name in names]
+        product = done.get(tuple(f"{path}.{name}".lstrip(".") for name in names)) or pack(
+            *_joined([layer.weight.detach() for layer in layers], [layer.bias for layer in layers]),
+            _of_layer(precision, is_head=module is model),
+        )
+        return Projections([layer.out_features for layer in layers], product)
 
     with warnings.catch_warnings(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
         warnings.simplefilter("ignore")  # saturation at fp16's largest number
-        for (module, names), projections in zip(groups, pool.map(packed, groups), strict=True):
+        for (_, module, names), found in zip(groups, pool.map(projections, groups), strict=True):
             for index, name in enumerate(names):
-                setattr(module, name, Projection(projections, index))
+                setattr(module, name, Projection(found, index))
+
+
+def pack_ahead(weights: Mapping[str, Tensor], head: str) -> Iterator[tuple[tuple[str, ...], Product]]:
+    """Yield what `speed_up` will need on this processor, from a file's tensors by name, before there is a model.
+
+    Linear layers, without biases, are those called `*_proj`; `head` names the tensor of the output head, tied or not.
+    """
+    dtype, precision = for_this_processor()
+    yield ("lm_head",), pack(_cast(weights[head], dtype), None, _of_layer(precision, is_head=True))
+    for path, names in _projections(weights).items():
+        for group in _together(names):
+            # Joined by numpy, in this thread alone: torch would wake threads that then wait on a core others need.
+            parts = [weights[f"{path}.{name}.weight"].numpy() for name in group]
+            whole = torch.from_numpy(parts[0] if len(parts) == 1 else np.concatenate(parts))
+            product = pack(_cast(whole, dtype), None, _of_layer(precision, is_head=False))
+            yield tuple(f"{path}.{name}" for name in group), product
+
+
+def _projections(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of linear layers, by the module that they are in."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        path, _, child = name.removesuffix(".weight").rpartition(".")
+        if child.endswith("_proj"):
+            found.setdefault(path, []).append(child)
+    return found
 
 
 def _groups(module: nn.Module) -> list[tuple[str, ...]]:
     """The names of a module's linear layers, those that read the same input together."""
-    children = [name for name, child in module.named_children() if isinstance(child, nn.Linear)]
-    groups = [names for names in FUSABLE if all(name in children for name in names)]
-    fused = {name for names in groups for name in names}
-    return groups + [(name,) for name in children if name not in fused]
+    return _together([name for name, child in module.named_children() if isinstance(child, nn.Linear)])
+
+
+def _together(names: Sequence[str]) -> list[tuple[str, ...]]:
+    groups = [group for group in FUSABLE if all(name in names for name in group)]
+    fused = {name for group in groups for name in group}
+    return groups + [(name,) for name in names if name not in fused]
 
 
 def _of_layer(precision: Precision, *, is_head: bool) -> Precision:
@@ -95,7 +135,7 @@ def pack(weight: Tensor, bias: Tensor | None, precision: Precision) -> Product:
     """The product with `weight` [outputs, inputs] in a precision."""
     if precision == "exact":
         return lambda x: functional.linear(x, weight, bias)
-    packed = torch.ops.quantized.linear_prepack_fp16(weight.float(), None if bias is None else bias.float())
+    packed = torch.ops.quantized.linear_prepack_fp16(_cast(weight, torch.float32), _cast(bias, torch.float32))
     product = torch.ops.quantized.linear_dynamic_fp16
     return lambda x: product(x.float(), packed)  # fp32 out, whatever comes in
 
@@ -115,12 +155,18 @@ def _has(instructions: str) -> bool:
     return bool(getattr(torch.cpu, instructions, lambda: False)())
 
 
-def _joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
-    weights: list[Tensor] = [layer.weight.detach() for layer in layers]
-    biases: list[Tensor | None] = [layer.bias for layer in layers]
-    if len(layers) == 1:
+@overload
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor: ...
+@overload
+def _cast(tensor: None, dtype: torch.dtype) -> None: ...
+def _cast(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return tensor if tensor is None or tensor.dtype == dtype else tensor.to(dtype)
+
+
+def _joined(weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    if len(weights) == 1:
         return weights[0], None if biases[0] is None else biases[0].detach()
     if all(bias is None for bias in biases):
-        return torch.cat(weights), None
+        return torch.cat(list(weights)), None
     whole = [w.new_zeros(len(w)) if b is None else b.detach() for w, b in zip(weights, biases, strict=True)]
-    return torch.cat(weights), torch.cat(whole)
+    return torch.cat(list(weights)), torch.cat(whole)

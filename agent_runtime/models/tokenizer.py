@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer as Backend
-from transformers import PreTrainedTokenizerBase
 
 from agent_runtime.errors import ConfigError, ModelError
 from agent_runtime.prompt import ROLES
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 CACHED_TEXTS = 4096  # heads and results are encoded again for every step of a branch
 
@@ -21,7 +24,7 @@ class LocalTokenizer:
         ConfigError: The tokenizer has no fast backend.
     """
 
-    def __init__(self, inner: PreTrainedTokenizerBase) -> None:
+    def __init__(self, inner: "PreTrainedTokenizerBase") -> None:
         backend = getattr(inner, "backend_tokenizer", None)
         if not isinstance(backend, Backend):
             raise ConfigError(f"the tokenizer {type(inner).__name__} has no fast form (tokenizer.json)")

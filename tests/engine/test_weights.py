@@ -4,7 +4,7 @@ from torch import nn
 
 from agent_runtime.engine.engine import Engine
 from agent_runtime.engine.types import Job
-from agent_runtime.engine.weights import Precision, for_this_processor, pack, speed_up
+from agent_runtime.engine.weights import Precision, for_this_processor, pack, pack_ahead, speed_up
 from tests.engine.conftest import build
 from tests.engine.words import prompt, tokenizer
 
@@ -58,6 +58,30 @@ def test_with_an_fp16_head_the_layers_stay_as_they_are_and_the_logits_are_fp32(k
     assert torch.allclose(found.hidden_states[-1], expected.hidden_states[-1], atol=1e-2)
     assert found.logits.dtype == torch.float32
     assert torch.allclose(found.logits, expected.logits.float(), atol=2e-2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_was_packed_ahead_of_the_model_is_what_the_model_would_pack(share: float):
+    dtype, precision = for_this_processor()
+    models = [nn.Module.to(build("llama"), dtype) for _ in range(2)]
+    ids = torch.tensor([prompt(1, 20)])
+    ahead = list(pack_ahead(build("llama").state_dict(), "lm_head.weight"))
+
+    speed_up(models[0], precision)
+    speed_up(models[1], precision, dict(ahead[: round(share * len(ahead))]))
+
+    with torch.inference_mode():
+        expected, found = (model.forward(ids).logits for model in models)
+    assert torch.equal(found, expected)
+
+
+def test_packing_ahead_finds_every_linear_layer_of_a_llama():
+    model = build("llama")
+    linear = {path for path, module in model.named_modules() if isinstance(module, nn.Linear)}
+
+    packed = dict(pack_ahead(model.state_dict(), "lm_head.weight"))
+
+    assert {name for names in packed for name in names} == linear
 
 
 async def test_smaller_weights_decode_through_the_engine(kind: str):
