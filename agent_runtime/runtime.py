@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import anyio
@@ -15,6 +16,7 @@ from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync
 
 from agent_runtime.budget import Meter, usage_by_strategy
+from agent_runtime.concurrency import gather
 from agent_runtime.config import RunConfig, runs_folder
 from agent_runtime.decide import rank
 from agent_runtime.dispatch import Dispatcher
@@ -160,8 +162,8 @@ class Runtime:
             path
         ).exists():  # the recorder would refuse it too, but only after the model is loaded
             raise InputError(f"{str(path)!r} is there already; name another file for the trace, or resume it")
-        card = await self._parts.model.card()
         async with self._prepared(task) as prompt:
+            card = await self._parts.model.card()
             with Recorder(path, self._config.secrets()) as recorder:
                 emit = _recorded_and_shown(recorder.record, show)
                 config = self._config.model_dump(mode="json", exclude={"trace"})
@@ -291,11 +293,19 @@ class Runtime:
 
     @asynccontextmanager
     async def _prepared(self, task: Task) -> AsyncIterator[Prompt]:
-        """The prompt of a task while the tools hold what the task brings for them."""
+        """The prompt of a task while the tools hold what the task brings for them; the model is loaded meanwhile."""
         tools = self._parts.tools.values()
         loaders = [tool for tool in tools if isinstance(tool, PreparedTool)]
+
+        async def prepare() -> list[ToolContext]:
+            return [await tool.prepare(task) for tool in loaders]
+
+        async def load() -> list[ToolContext]:
+            await self._parts.model.card()
+            return []
+
         try:
-            contexts = [ToolContext(task.context), *[await tool.prepare(task) for tool in loaders]]
+            contexts = [ToolContext(task.context), *chain(*await gather([prepare, load]))]
             yield Prompt(
                 task.question,
                 "\n".join(context.text for context in contexts if context.text),

@@ -118,6 +118,29 @@ async def test_what_was_under_way_when_a_run_was_interrupted_is_on_the_bill_of_i
     assert found.usage.wasted_tokens == found.usage.n_tokens > n_planned
 
 
+async def test_the_model_is_loaded_while_the_tools_take_in_the_tables(tmp_path):
+    is_preparing = anyio.Event()
+
+    class Slow(Loader):
+        async def prepare(self, task: Task) -> ToolContext:
+            is_preparing.set()
+            await is_loading.wait()
+            return await super().prepare(task)
+
+    class Large(ScriptedModel):
+        async def card(self) -> ModelCard:
+            is_loading.set()
+            await is_preparing.wait()
+            return await super().card()
+
+    is_loading = anyio.Event()
+    async with runtime(Large(branches(GOOD)), tmp_path, tool=Slow()) as rt:
+        with anyio.fail_after(10):
+            found = await rt.solve("How much is 2+3?")
+
+    assert found.text == "5"
+
+
 async def test_the_whole_run_is_in_the_trace(tmp_path):
     async with runtime(branches(GOOD), tmp_path) as rt:
         found = await rt.solve("How much is 2+3?")
