@@ -1,12 +1,14 @@
 """The one place where concrete models, tools, sandboxes, verifiers and strategies meet.
 
-What is costly to import or to start (torch, a container) is imported or started when it is first needed.
+What is costly to import or to start (torch, Docker's client, a container) is imported or started when it is first
+needed.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -18,7 +20,6 @@ from agent_runtime.errors import ConfigError
 from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
 from agent_runtime.jobs.cashflow.questions.planner import FlowPlanner
 from agent_runtime.jobs.debugging.environment import Packages, project_packages, python_version
-from agent_runtime.jobs.debugging.job import Workshop
 from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
 from agent_runtime.runtime import Parts, Runtime
 from agent_runtime.strategies.auto import Auto
@@ -32,11 +33,12 @@ from agent_runtime.types import Answer, Execution, SandboxJob, Task
 from agent_runtime.verifiers.grounding import Grounding
 from agent_runtime.verifiers.process_reward import ProcessReward
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
-from agent_runtime_sandboxes import bubblewrap, docker
-from agent_runtime_sandboxes.choice import choose_sandbox
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
+
+if TYPE_CHECKING:
+    from agent_runtime.jobs.debugging.job import Workshop
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "auto": lambda: Auto({"chain": Chain(), "vote": Vote(4), "best_first": BestFirst()}),
@@ -118,13 +120,15 @@ async def open_runtime(
 @asynccontextmanager
 async def open_workshop(
     config: RunConfig, folder: Path | None = None, *, has_model: bool = True
-) -> AsyncIterator[Workshop]:
+) -> AsyncIterator["Workshop"]:
     """What the debugging job works with; `folder` is the project whose environment the program needs.
 
     Raises:
         ConfigError: The configuration names something that is not there.
         SandboxError: No sandbox is to be had.
     """
+    from agent_runtime.jobs.debugging.job import Workshop  # noqa: PLC0415  (only this job needs it)
+
     packages = project_packages(folder) if folder is not None else None
     sandbox = await _sandbox_with(config, packages)
     model = build_model(config) if has_model else None
@@ -139,13 +143,19 @@ async def open_workshop(
 
 async def _sandbox_with(config: RunConfig, packages: Packages | None) -> Sandbox:
     """A sandbox that shows the project's packages where its Python is the one they are for."""
-    sandbox = await choose_sandbox(config.sandbox, config.sandbox_image)
+    sandbox = await _choose_sandbox(config)
     if packages is None or await python_version(sandbox, "version") != packages.version:
         return sandbox
     await sandbox.aclose()
-    return await choose_sandbox(
-        config.sandbox, config.sandbox_image, mounts=packages.mounts, environment=packages.environment
-    )
+    return await _choose_sandbox(config, packages)
+
+
+async def _choose_sandbox(config: RunConfig, packages: Packages | None = None) -> Sandbox:
+    from agent_runtime_sandboxes.choice import choose_sandbox  # noqa: PLC0415  (Docker's client)
+
+    mounts = packages.mounts if packages else None
+    environment = packages.environment if packages else None
+    return await choose_sandbox(config.sandbox, config.sandbox_image, mounts=mounts, environment=environment)
 
 
 def _database() -> Database:
@@ -215,7 +225,7 @@ class LazySandbox:
         """Run `job` in the real sandbox."""
         async with self._choosing:
             if self._sandbox is None:
-                self._sandbox = await choose_sandbox(self._config.sandbox, self._config.sandbox_image)
+                self._sandbox = await _choose_sandbox(self._config)
         return await self._sandbox.run(job, scope)
 
     async def release(self, scope: str) -> None:
@@ -237,9 +247,11 @@ async def build_sandbox(config: RunConfig) -> Sandbox:
     """
     if config.sandbox == "auto":
         return LazySandbox(config)
-    return await choose_sandbox(config.sandbox, config.sandbox_image)
+    return await _choose_sandbox(config)
 
 
 def sandbox_probes() -> dict[str, Callable[[], Awaitable[str]]]:
     """What asks each kind of sandbox whether it is there; each answers in words or raises `SandboxError`."""
+    from agent_runtime_sandboxes import bubblewrap, docker  # noqa: PLC0415
+
     return {"Docker": docker.probe, "bubblewrap": bubblewrap.probe}

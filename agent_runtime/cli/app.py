@@ -4,6 +4,7 @@ Exit codes: 0 answered, 1 no answer found, 2 bad input, 3 a part failed, 130 int
 stderr; a traceback is shown for `--debug` alone.
 """
 
+import gc
 import io
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from agent_runtime.errors import AgentRuntimeError, ConfigError
 
 DISTRIBUTION = "lrm-runtime"
 BAD_INPUT, PART_FAILED, INTERRUPTED = 2, 3, 130
+# Objects between two garbage collections. Importing torch and transformers makes 600,000 that stay: looking for
+# garbage among them every 700 took a sixth of the time.
+GC_THRESHOLD = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (solve, trace_flow, debug, resume, replay, bench, doctor, clean, review):
@@ -53,6 +57,7 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    gc.set_threshold(GC_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no text may end a run because a terminal cannot show it
             stream.reconfigure(errors="backslashreplace")
