@@ -1,7 +1,8 @@
 """Fit `agent_runtime.confidence` to how often answers are right: generated items that nobody is measured on.
 
-Run: python -m bench.calibration [--items 40] [--votes 8] [--model embedded]. Held-out wordings and schemas of the
-generators (seed 7001; the curves use another one), and GSM8K's training set where `--gsm8k` names it; never a pack.
+Run: python -m bench.calibration [--items 40] [--votes 8] [--model embedded]. Items of the generators, half of them of
+wordings and schemas held out from training (seed 7001; the curves use another one), and GSM8K's training set where
+`--gsm8k` names it; never a pack.
 Each item gives the answer of a greedy pass and of votes of 2, 4 ... chains. Prints the coefficients to copy, and how
 often answers of a stated confidence are right, on the half of the items that was not fitted.
 """
@@ -26,6 +27,7 @@ from agent_runtime.decide import rank
 from agent_runtime.training.rollouts import Draw, RolloutGroup, draw_rollouts
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
+from agent_runtime.training.tasks.example import Split
 from agent_runtime.training.tasks.gsm8k import read_gsm8k
 from agent_runtime.types import FinalAnswer, Node, Sampling
 
@@ -81,7 +83,10 @@ def reliability(data: Sequence[Case], weights: Sequence[float]) -> str:
 
 
 async def run(options: argparse.Namespace) -> None:
-    drawn = [list(generate(family, options.items, SEED, "heldout")) for family in FAMILIES]
+    splits: tuple[Split, ...] = ("train", "heldout")
+    drawn = [
+        list(generate(family, options.items // 2, SEED, split)) for family in FAMILIES for split in splits
+    ]
     if options.gsm8k:
         sha256 = hashlib.sha256(options.gsm8k.read_bytes()).hexdigest()
         drawn.append(list(islice(read_gsm8k(options.gsm8k, sha256), options.items)))
