@@ -2,10 +2,11 @@
 
 Run: python -m bench.curves [--pack FILE] [--items 24] [--budgets 1,2,4,8] [--strategies vote,best_first,auto,deep].
 Without a pack the items are generated ones (flows and tables) that their teacher solves with at most `--checks`
-checks, with wordings and schemas held out from training. The same items for every strategy and budget. 1x is the mean
-number of tokens of a greedy pass on them; `vote` gets one chain for each x, the others a token limit; `auto` and `deep`
-(best_first with its fixed allotment) choose for themselves. The weights alone: no plans of the cash-flow job. Writes a
-table (Markdown), a picture (SVG) and every result (JSON lines) to docs/curves.
+checks; weights that never saw the generators (v0) find both splits of wordings and schemas unseen. The same items for
+every strategy and budget. 1x is the mean number of tokens of a greedy pass on them; `vote` gets one chain for each x,
+the others a token limit; `auto` and `deep` (best_first with its fixed allotment) choose for themselves. The weights
+alone: no plans of the cash-flow job. Writes a table (Markdown), a picture (SVG) and every result (JSON lines) to
+docs/curves.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from agent_runtime.strategies.vote import Vote
 from agent_runtime.training.rollouts import task_of
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
+from agent_runtime.training.tasks.example import Split
 from agent_runtime.types import Step, Task
 
 OUT = Path("docs/curves")
@@ -155,9 +157,9 @@ def generated(examples: Sequence[Example]) -> list[Puzzle]:
     return [puzzle(example) for example in examples]
 
 
-def short(family: str, n: int, seed: int, n_checks: int) -> Iterator[Example]:
-    """The first `n` held-out items of a family whose teacher needs at most `n_checks` checks."""
-    drawn = generate(family, 100 * n, seed, "heldout")
+def short(family: str, n: int, seed: int, split: Split, n_checks: int) -> Iterator[Example]:
+    """The first `n` items of a family whose teacher needs at most `n_checks` checks."""
+    drawn = generate(family, 100 * n, seed, split)
     return islice((example for example in drawn if n_taken(example) <= n_checks), n)
 
 
@@ -269,8 +271,9 @@ async def run(options: argparse.Namespace) -> None:
         puzzles = of_pack(sample(read_pack(options.pack), options.items, options.seed), sandbox)
     else:
         half = options.items // 2
-        flows = short("flows", half, options.seed, options.checks)
-        puzzles = generated([*flows, *short("tables", options.items - half, options.seed, options.checks)])
+        which = (options.seed, options.split, options.checks)
+        flows = short("flows", half, *which)
+        puzzles = generated([*flows, *short("tables", options.items - half, *which)])
     model = build_model(config)
     try:
         await measure(options, puzzles, model)
@@ -301,7 +304,7 @@ def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, f
     """The table, the picture and every single outcome."""
     shown = [
         name
-        for name in ("pack", "checks", "items", "budgets", "strategies", "seed")
+        for name in ("pack", "split", "checks", "items", "budgets", "strategies", "seed")
         if getattr(options, name) is not None
     ]
     values = {name: getattr(options, name) for name in shown}
@@ -319,6 +322,7 @@ def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, default=None)
+    parser.add_argument("--split", choices=["train", "heldout"], default="heldout")
     parser.add_argument("--checks", type=int, default=2, help="most checks that an item's teacher takes")
     parser.add_argument("--items", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)

@@ -88,6 +88,28 @@ async def test_auto_goes_on_where_the_greedy_pass_failed():
     assert run.graph.answers()
 
 
+UNCHECKED: list[Action] = [PLAN, answer("9")]
+
+
+@pytest.mark.parametrize(
+    ("second", "stages"),
+    [
+        ((GOOD, OTHER), {"chain", "vote", "again"}),
+        ((UNCHECKED, UNCHECKED), {"chain", "vote"}),
+        ((LOOPING, LOOPING), {"chain", "vote"}),
+    ],
+    ids=["sound answers that differ", "answers that nothing holds up", "no answer"],
+)
+async def test_auto_takes_a_third_stage_only_to_settle_a_contradiction(
+    second: tuple[list[Action], list[Action]], stages: set[str]
+):
+    run = Run(branches(LOOPING, *second, GOOD, GOOD))
+
+    await Auto({"chain": Chain(), "vote": Vote(2), "again": Vote(2)}).search(run.loop)
+
+    assert {node.strategy for node in run.graph if node.action} == stages
+
+
 async def test_a_spent_budget_leaves_a_parallel_search_as_itself():
     run = Run(branches(GOOD), Budget(tokens=40))
 

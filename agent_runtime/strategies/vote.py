@@ -11,7 +11,9 @@ from agent_runtime.decide import is_sound, rank
 from agent_runtime.protocols import Expander
 from agent_runtime.types import Node, Sampling
 
-WARM = Sampling(temperature=0.8)
+# Nucleus sampling (Holtzman et al. 2020, arXiv:1904.09751): the tail of a small model's distribution holds made-up
+# names, and one such token in a query is a branch lost.
+WARM = Sampling(temperature=0.8, top_p=0.9)
 # Posterior probability that more votes would not change the leader. The paper's 0.95 takes four votes to none, so that
 # a vote of four would never end early. At 0.9 three to none decide (0.9375), when the fourth cannot win any more; two
 # to none do not (0.875), and neither do four to one (0.89).

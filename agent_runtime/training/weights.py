@@ -137,7 +137,9 @@ def _shipped(weights: Weights) -> Weights:
     with torch.no_grad():
         rows = load_file(ADAPTER / "role_tokens.safetensors")["rows"]
         weights.embedding()[FIRST_ROLE_ID : FIRST_ROLE_ID + len(rows)] = rows.float()
-    weights.model = PeftModel.from_pretrained(weights.model, ADAPTER, is_trainable=True)
+    with warnings.catch_warnings():  # as in `add_adapter`
+        warnings.simplefilter("ignore", FutureWarning)
+        weights.model = PeftModel.from_pretrained(weights.model, ADAPTER, is_trainable=True)
     weights.has_adapter = True
     for name, parameter in weights.model.named_parameters():
         if parameter.requires_grad:

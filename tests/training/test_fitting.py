@@ -3,6 +3,7 @@ import torch
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.models.tokenizer import LocalTokenizer
+from agent_runtime.prompt import ROLES
 from agent_runtime.training.encoding import Packed, encode_example, pack
 from agent_runtime.training.fitting import batches, collate, cosine
 from agent_runtime.training.recipe import Lora, Optimiser
@@ -138,3 +139,27 @@ def test_every_row_comes_once_before_any_comes_again(tokenizer, examples):
 def test_a_folder_without_a_model_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"config\.json"):
         load(str(tmp_path), "cpu", 0)
+
+
+def test_the_shipped_adapter_goes_on_learning_from_where_it_is(
+    adapted, tokenizer, examples, tmp_path, monkeypatch
+):
+    save_adapter(adapted, tmp_path)
+    monkeypatch.setattr("agent_runtime.training.weights.ADAPTER", tmp_path)
+    monkeypatch.setattr("agent_runtime.training.weights._embedded_base", lambda work: load("tiny", "cpu", 5))
+
+    weights = load("shipped", "cpu", 0)
+
+    named = dict(weights.model.named_parameters())
+    before = {name: value.detach().clone() for name, value in named.items() if value.requires_grad}
+    saved = dict(adapted.model.named_parameters())
+    assert before.keys() == {name for name in named if "lora_" in name}
+    assert all(torch.allclose(value, saved[name], atol=1e-2) for name, value in before.items())
+    ids = [tokenizer.role_id(role) for role in ROLES]
+    assert torch.allclose(weights.embedding()[ids], adapted.embedding()[ids], atol=1e-2)
+
+    fine_tune(
+        weights, [encode_example(example, tokenizer) for example in examples], Optimiser(max_steps=1), 0
+    )
+
+    assert any(not torch.equal(value, named[name]) for name, value in before.items())

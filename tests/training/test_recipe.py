@@ -12,7 +12,7 @@ from agent_runtime.training.tasks.debugging_wordings import WORDINGS as DEBUGGIN
 from tests.conftest import SHARED
 
 
-@pytest.mark.parametrize("name", ["embedded", "smoke"])
+@pytest.mark.parametrize("name", ["continue", "embedded", "smoke"])
 def test_the_shipped_recipes_are_valid_and_name_families_that_exist(name):
     recipe = read_recipe(RECIPES / f"{name}.toml")
 
