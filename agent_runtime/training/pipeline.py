@@ -34,7 +34,15 @@ from agent_runtime.training.sft import fine_tune
 from agent_runtime.training.step_labels import judged_examples, labelled_samples
 from agent_runtime.training.tasks import generate
 from agent_runtime.training.tasks.example import Example
-from agent_runtime.training.weights import Weights, add_adapter, load, save_adapter, save_merged
+from agent_runtime.training.weights import (
+    Weights,
+    adapter_of,
+    add_adapter,
+    blend,
+    load,
+    save_adapter,
+    save_merged,
+)
 from agent_runtime.types import Sampling
 
 STAGES = ("sft", "judge", "grpo", "evaluate", "export")
@@ -115,7 +123,9 @@ class Pipeline:
             f"sft: {len(samples):,} samples, {len(runs):,} of them recorded runs, {sum(map(len, samples)):,} tokens; "
             f"{n_long:,} left out, longer than a row"
         )
+        before = adapter_of(weights)
         losses = fine_tune(weights, samples, recipe.sft, recipe.seed, self._show("sft"))
+        blend(weights, before, recipe.blend)
         sources = {"samples": len(samples), "runs": len(runs), "too_long": n_long}
         self._note("sft", {**sources, "first_loss": losses[0], "last_loss": losses[-1]})
         return losses

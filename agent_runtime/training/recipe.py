@@ -102,6 +102,7 @@ class Recipe(_Part):
     data: Data = Data()
     lora: Lora = Lora()
     sft: Optimiser = Optimiser()
+    blend: float = Field(default=1.0, gt=0, le=1)  # how far to go from the shipped adapter to the trained one
     judge: Judge = Judge()
     grpo: Reinforcement = Reinforcement()
     heldout: dict[str, int] = {}  # items a family that the stages are measured on

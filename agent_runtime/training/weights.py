@@ -7,6 +7,7 @@ without the rest of the tied embedding. Base weights come from the GGUF file by 
 
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,24 @@ def _free_role_rows(weights: Weights) -> None:
     rows[[weights.tokenizer.role_id(role) for role in ROLES]] = 1.0
     embedding.requires_grad_(True)
     embedding.register_hook(lambda gradient: gradient * rows.to(gradient.dtype))  # type: ignore[no-untyped-call]
+
+
+def adapter_of(weights: Weights) -> dict[str, Tensor]:
+    """A copy of the adapter as it is now."""
+    named = weights.model.named_parameters()
+    return {name: value.detach().clone() for name, value in named if "lora_" in name}
+
+
+def blend(weights: Weights, before: Mapping[str, Tensor], share: float) -> None:
+    """Leave the adapter a share of the way from `before` to what it is now.
+
+    What was learned last is kept and what was known before is not forgotten (WiSE-FT, Wortsman et al. 2022,
+    arXiv:2109.01903, here between two adapters of one descent).
+    """
+    with torch.no_grad():
+        for name, value in weights.model.named_parameters():
+            if name in before:
+                value.lerp_(before[name], 1.0 - share)
 
 
 def save_adapter(weights: Weights, folder: Path) -> int:

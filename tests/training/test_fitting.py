@@ -8,7 +8,15 @@ from agent_runtime.training.encoding import Packed, encode_example, pack
 from agent_runtime.training.fitting import batches, collate, cosine
 from agent_runtime.training.recipe import Lora, Optimiser
 from agent_runtime.training.sft import fine_tune
-from agent_runtime.training.weights import Weights, add_adapter, load, save_adapter, save_merged
+from agent_runtime.training.weights import (
+    Weights,
+    adapter_of,
+    add_adapter,
+    blend,
+    load,
+    save_adapter,
+    save_merged,
+)
 
 
 def hidden_of(weights: Weights, row: Packed) -> torch.Tensor:
@@ -163,3 +171,23 @@ def test_the_shipped_adapter_goes_on_learning_from_where_it_is(
     )
 
     assert any(not torch.equal(value, named[name]) for name, value in before.items())
+
+
+def test_a_blend_leaves_the_adapter_a_share_of_the_way(adapted):
+    name = next(name for name, _ in adapted.model.named_parameters() if "lora_B" in name)
+    value = adapted.model.get_parameter(name)
+    before = adapter_of(adapted)
+    with torch.no_grad():
+        value += 1.0
+
+    blend(adapted, before, 0.25)
+
+    assert torch.allclose(value, before[name] + 0.25)
+
+
+def test_a_whole_blend_is_what_was_trained(adapted):
+    trained = adapter_of(adapted)
+
+    blend(adapted, {name: torch.full_like(value, 7.0) for name, value in trained.items()}, 1.0)
+
+    assert all(torch.equal(value, trained[name]) for name, value in adapter_of(adapted).items())

@@ -18,7 +18,7 @@ from agent_runtime.errors import ModelError
 from agent_runtime.models.embedded.fetch import ANOTHER_WAY, SHA256, Report, checked, fetch
 
 FORMAT = "1"  # of the folder; a new one makes it anew
-ADAPTER_SHA256 = "2600e4c7013adac60ff74139b54c3c642e124673c7704d64e10aa4ef8f99486e"
+ADAPTER_SHA256 = "c9451c88bb9ee0e2dc6bdb0b8ad2c8f9d4fae9251e70ae6334333dd654272473"
 ROLE_TOKENS_SHA256 = "bb09ace9f35db65998495610c4421528967605f32d0a7b2c96f593739141f871"
 HASH = hashlib.sha256(f"{FORMAT} {SHA256} {ADAPTER_SHA256} {ROLE_TOKENS_SHA256}".encode()).hexdigest()
 LOCK_SECONDS = 3600.0
