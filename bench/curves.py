@@ -6,7 +6,7 @@ checks; weights that never saw the generators (v0) find both splits of wordings 
 every strategy and budget. 1x is the mean number of tokens of a greedy pass on them; `vote` gets one chain for each x,
 the others a token limit; `auto` and `deep` (best_first with its fixed allotment) choose for themselves. The weights
 alone: no plans of the cash-flow job. Writes a table (Markdown), a picture (SVG) and every result (JSON lines) to
-docs/curves.
+docs/curves; what an earlier call measured there on the very same items stays.
 """
 
 import argparse
@@ -286,9 +286,10 @@ async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle], model:
     greedy = await point("greedy", 1, Chain(), puzzles, model, None, options.dollars_per_hour)
     unit = greedy.mean(lambda outcome: outcome.tokens)
     print(f"greedy: {greedy.n_right} of {len(puzzles)} right, {unit:.0f} tokens an item", flush=True)
-    points: list[Point] = []
+    strategies = options.strategies.split(",")
+    points = earlier(greedy, strategies)
     floor = await floor_share(puzzles)
-    for name in options.strategies.split(","):
+    for name in strategies:
         is_own = name in OWN_BUDGET
         for budget in [1] if is_own else [int(budget) for budget in options.budgets.split(",")]:
             limit = None if is_own or name == "vote" else int(unit * budget)
@@ -298,6 +299,23 @@ async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle], model:
             tokens = one.mean(lambda outcome: outcome.tokens)
             print(f"{name} {budget}x: {one.n_right} right, {tokens:.0f} tokens an item", flush=True)
             write(options, points, greedy, floor)  # what is measured is kept, whatever comes next
+
+
+def earlier(greedy: Point, strategies: Sequence[str]) -> list[Point]:
+    """What an earlier call has measured with other strategies on the very same items, greedy outcomes included."""
+    file = OUT / "outcomes.jsonl"
+    rows = [Outcome(**json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else []
+    grouped: dict[tuple[str, int], list[Outcome]] = {}
+    for row in rows:
+        grouped.setdefault((row.strategy, row.budget), []).append(row)
+    said = [(one.item, one.is_right, one.tokens) for one in greedy.outcomes]
+    if said != [(one.item, one.is_right, one.tokens) for one in grouped.pop(("greedy", 1), ())]:
+        return []
+    return [
+        Point(name, budget, tuple(found))
+        for (name, budget), found in grouped.items()
+        if name not in strategies
+    ]
 
 
 def write(options: argparse.Namespace, points: Sequence[Point], greedy: Point, floor: float) -> None:

@@ -3,11 +3,22 @@
 import pytest
 
 from agent_runtime.decide import is_sound
-from agent_runtime.types import Check, FinalAnswer, Node, Observation, Plan, Prompt, Step, Verdict
+from agent_runtime.types import (
+    Check,
+    FinalAnswer,
+    Node,
+    Observation,
+    Plan,
+    Prompt,
+    Step,
+    TableSchema,
+    Verdict,
+)
 from agent_runtime.verifiers.grounding import Grounding, unread
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 
-PROMPT = Prompt("How much did Acme pay to O'Hara?", mentions=("Acme", "O'Hara"))
+TABLE = TableSchema("t", (("payer", "VARCHAR"), ("payee", "VARCHAR"), ("x", "DOUBLE")), 2)
+PROMPT = Prompt("How much did Acme pay to O'Hara?", tables=(TABLE,), mentions=("Acme", "O'Hara"))
 
 
 def queried(text: str, brought: str, outcome: str = "ok") -> Node:
@@ -66,5 +77,26 @@ def test_what_a_result_shows_has_been_looked_at_and_what_a_failed_check_asks_for
     failed = queried("SELECT y FROM t WHERE payer = 'Acme'", 'no column "y"', "error")
     planned = Node(1, 0, 1, Plan(("Look at Acme",)))
 
-    assert unread(PROMPT.mentions, (grouped,)) == ()
-    assert unread(PROMPT.mentions, (planned, failed)) == ("Acme", "O'Hara")
+    assert unread(PROMPT, (grouped,)) == ()
+    assert unread(PROMPT, (planned, failed)) == ("Acme", "O'Hara")
+
+
+@pytest.mark.parametrize(
+    ("calculation", "missed"),
+    [
+        ("(692 + 1086 - 13) * 42.5", ()),
+        ("(692 + 1,086) * 42.5", ("13",)),
+        ("(6921 + 1086 - 13) * 42.5", ("692",)),
+    ],
+)
+def test_without_tables_the_numbers_of_the_question_are_what_has_to_be_looked_at(
+    calculation: str, missed: tuple[str, ...]
+):
+    prompt = Prompt("Compute (692 + 1,086 - 13) * 42.5.")
+    step = Node(1, 0, 1, Step("", Check("calc", calculation)), Observation("calc", "7", "7"))
+
+    assert unread(prompt, (step, answered("7"))) == missed
+
+
+def test_an_answer_without_any_check_has_nothing_to_be_held_to_but_cells():
+    assert unread(Prompt("Add 2 and 3."), (answered("5"),)) == ()

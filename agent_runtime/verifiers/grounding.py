@@ -1,18 +1,23 @@
 """The judge of an answer: did its branch look at what the question names?
 
-A query may be right SQL and still leave out half of the question. So each cell of the tables that the question
-names (`Prompt.mentions`) has to stand in a check of the branch or in what one brought; each that does not halves
-the answer's score. Value linking as in text-to-SQL (Lei et al. 2020, "Re-examining the role of schema linking in
-text-to-SQL", EMNLP), here turned round: it does not tell a model what to write but judges what it wrote.
+A query may be right SQL and still leave out half of the question, a calculation one of its numbers. So each cell of the
+tables that the question names (`Prompt.mentions`), or each of its numbers where a branch only calculates, has to stand
+in a check of the branch or in what one brought; each that does not halves the answer's score. Value linking as in
+text-to-SQL (Lei et al. 2020, "Re-examining the role of schema linking in text-to-SQL", EMNLP), here turned round: it
+does not tell a model what to write but judges what it wrote.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from agent_runtime.protocols import Verifier
 from agent_runtime.types import FinalAnswer, Node, Prompt, Step, Verdict
 
+CALCULATOR = "calc"
 UNREAD = 0.5  # factor for every named value that no check looked at
+
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 class Grounding:
@@ -28,21 +33,33 @@ class Grounding:
 
 
 def _judged(prompt: Prompt, path: Sequence[Node], verdict: Verdict) -> Verdict:
-    missed = unread(prompt.mentions, path) if isinstance(path[-1].action, FinalAnswer) else ()
+    missed = unread(prompt, path) if isinstance(path[-1].action, FinalAnswer) else ()
     if not missed:
         return verdict
     evidence = f"no check looked at {', '.join(map(repr, missed))}, which the question names"
     return replace(verdict, evidence=evidence, score=UNREAD ** len(missed) * (verdict.score or 1.0))
 
 
-def unread(mentions: Sequence[str], path: Sequence[Node]) -> tuple[str, ...]:
-    """The mentions that stand neither in a check of the path nor in its result."""
-    seen = "\n".join(text for node in path for text in _texts(node)).casefold()
-    return tuple(mention for mention in mentions if mention.casefold() not in seen)
+def unread(prompt: Prompt, path: Sequence[Node]) -> tuple[str, ...]:
+    """What the question names and neither a check of the path that succeeded nor its result shows."""
+    checked = [node for node in path if node.observation is not None and node.observation.outcome == "ok"]
+    seen = "\n".join(text for node in checked for text in _texts(node)).casefold()
+    if checked and not prompt.tables and all(_calculates(node) for node in checked):
+        numbers = _numbers(seen)
+        return tuple(number for number in _numbers(prompt.question) if number not in numbers)
+    return tuple(mention for mention in prompt.mentions if mention.casefold() not in seen)
 
 
-def _texts(node: Node) -> tuple[str, ...]:
+def _calculates(node: Node) -> bool:
+    return node.observation is not None and node.observation.tool == CALCULATOR
+
+
+def _numbers(text: str) -> dict[str, None]:
+    """The numbers in a text, without the commas between thousands, each once and in order."""
+    return dict.fromkeys(found.replace(",", "") for found in _NUMBER.findall(text))
+
+
+def _texts(node: Node) -> tuple[str, str]:
     check = node.action.check if isinstance(node.action, Step) else None
-    if check is None or node.observation is None or node.observation.outcome != "ok":
-        return ()
-    return check.input.replace("''", "'"), node.observation.text
+    written = check.input.replace("''", "'") if check is not None else ""
+    return written, node.observation.text if node.observation is not None else ""
