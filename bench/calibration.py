@@ -1,20 +1,24 @@
 """Fit `agent_runtime.confidence` to how often answers are right: generated items that nobody is measured on.
 
 Run: python -m bench.calibration [--items 40] [--votes 8] [--model embedded]. Items of the generators, half of them of
-wordings and schemas held out from training (seed 7001; the curves use another one), and GSM8K's training set where
-`--gsm8k` names it; never a pack.
+wordings and schemas held out from training (seed 7001; the curves use another one); GSM8K's training set where `--gsm8k`
+names it; and where it lies beside the project, items of the kind that the weights know best, none of which
+`bench.embedded` measures by default. Never a pack.
 Each item gives the answer of a greedy pass and of votes of 2, 4 ... chains. Prints the coefficients to copy, and how
 often answers of a stated confidence are right, on the half of the items that was not fitted.
 """
 
 import argparse
 import hashlib
+import json
 import math
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import anyio
 import torch
@@ -27,9 +31,10 @@ from agent_runtime.decide import rank
 from agent_runtime.training.rollouts import Draw, RolloutGroup, draw_rollouts
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
-from agent_runtime.training.tasks.example import Split
+from agent_runtime.training.tasks.example import Split, TableData
 from agent_runtime.training.tasks.gsm8k import read_gsm8k
 from agent_runtime.types import FinalAnswer, Node, Sampling
+from bench.embedded import ITEMS
 
 FAMILIES = ("flows", "tables", "arithmetic")
 SEED = 7001
@@ -82,6 +87,28 @@ def reliability(data: Sequence[Case], weights: Sequence[float]) -> str:
     return "\n".join([*lines, f"Brier score {brier:.3f}"])
 
 
+def known(n: int) -> list[Example]:
+    """Items of the embedded weights' own kind, without those that `bench.embedded` draws."""
+    if not ITEMS.is_file():
+        return []
+    items = [json.loads(line) for line in ITEMS.read_text("utf-8").splitlines()]
+    measured = {id(item) for item in random.Random(0).sample(items, 120)}
+    return [_example(at, item) for at, item in enumerate(items) if id(item) not in measured][:n]
+
+
+def _example(at: int, item: dict[str, Any]) -> Example:
+    question = item["question"].partition("\n")[0]
+    tables: list[TableData] = []
+    if data := item.get("data"):
+        days = {index for index, (_, kind) in enumerate(data["cols"]) if kind == "DATE"}
+        rows = [
+            tuple(date.fromisoformat(cell) if index in days else cell for index, cell in enumerate(row))
+            for row in data["rows"]
+        ]
+        tables.append(TableData(data["table"], tuple(map(tuple, data["cols"])), tuple(rows)))
+    return Example(f"known-{at}", item["family"], "", "train", question, item["gold"], (), "", tuple(tables))
+
+
 async def run(options: argparse.Namespace) -> None:
     splits: tuple[Split, ...] = ("train", "heldout")
     drawn = [
@@ -90,6 +117,7 @@ async def run(options: argparse.Namespace) -> None:
     if options.gsm8k:
         sha256 = hashlib.sha256(options.gsm8k.read_bytes()).hexdigest()
         drawn.append(list(islice(read_gsm8k(options.gsm8k, sha256), options.items)))
+    drawn.append(known(options.items))
     examples: list[Example] = list(chain.from_iterable(drawn))
     random.Random(SEED).shuffle(examples)
     model = build_model(RunConfig.load({"model": options.model}))
