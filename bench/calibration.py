@@ -1,7 +1,7 @@
 """Fit `agent_runtime.confidence` to how often answers are right: generated items that nobody is measured on.
 
 Run: python -m bench.calibration [--items 40] [--votes 8] [--model embedded]. Items of the generators, half of them of
-wordings and schemas held out from training (seed 7001; the curves use another one); GSM8K's training set where `--gsm8k`
+wordings and schemas held out from training (seed 7001; the curves use another); GSM8K's training set where `--gsm8k`
 names it; and where it lies beside the project, items of the kind that the weights know best, none of which
 `bench.embedded` measures by default. Never a pack.
 Each item gives the answer of a greedy pass and of votes of 2, 4 ... chains. Prints the coefficients to copy, and how

@@ -300,11 +300,15 @@ async def n_branches_of(path: Path, **settings: object) -> int:
     return sum(not graph.children(node.id) for node in graph)
 
 
-@pytest.mark.parametrize("think", ["quick", "standard", "deep", "auto"])
+@pytest.mark.parametrize("think", ["quick", "standard", "deep"])
 async def test_a_thinking_time_opens_no_more_branches_than_it_is_allotted(think, tmp_path):
     n_branches = await n_branches_of(tmp_path / "run.jsonl", think=think)
 
     assert n_branches == ALLOTMENTS[think].branches
+
+
+async def test_auto_leaves_it_at_a_pass_and_a_vote_where_nobody_finds_anything(tmp_path):
+    assert await n_branches_of(tmp_path / "run.jsonl", think="auto") == 1 + 4
 
 
 async def test_an_explicit_branch_budget_takes_the_place_of_the_allotted_one(tmp_path):
