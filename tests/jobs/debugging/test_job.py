@@ -282,3 +282,22 @@ async def test_links_out_of_the_folder_never_reach_the_sandbox(folder: Path, tmp
     )
 
     assert all("link.txt" not in job.files for job in silent.jobs)
+
+
+async def test_a_budget_that_ends_within_a_batch_ends_the_search_and_not_the_job(
+    workshop: Workshop, folder: Path, tmp_path: Path
+):
+    """A batch is screened whole; of the edits that came nearer to passing, some have no branch then."""
+    (folder / "pair.py").write_text(
+        "def low(a, b):\n    return max(a, b)\n\n\ndef high(a, b):\n    return min(a, b)\n"
+    )
+    (folder / "check.py").write_text(
+        "from pair import high, low\n\nassert low(1, 2) == 1\nassert high(1, 2) == 2\n"
+    )
+    shop = replace(workshop, config=RunConfig.load({"trace": tmp_path / "trace.jsonl", "max_branches": 3}))
+    limits = replace(LIMITS, n_hypotheses=64, has_pairs=True)
+
+    report = await debug(DebugRequest(("python", "check.py"), folder, limits=limits), shop)
+
+    assert report.fix is None
+    assert len(report.tried) == 3 + 1  # a second edit goes on in the branch of the first
