@@ -9,20 +9,25 @@ log-probabilities gets the agreement as it is.
 """
 
 import math
+from collections.abc import Sequence
+from operator import mul
 
-BIAS, AGREEMENT, CERTAINTY = -1.05, 0.73, 4.66
+COEFFICIENTS = (-1.05, 0.73, 4.66)  # of 1, of the agreement's log-odds, of the certainty
 LEAST = 1e-3  # agreements are kept this far from 0 and 1
 
 
 def calibrated(agreement: float, certainty: float | None) -> float:
     """The probability that an answer is right; `certainty` <= 0 in nats a token, None where nothing is known."""
-    if certainty is None:
-        return agreement
-    bounded, sure = features(agreement, certainty)
-    return 1.0 / (1.0 + math.exp(-(BIAS + AGREEMENT * bounded + CERTAINTY * sure)))
+    return agreement if certainty is None else probability(features(agreement, certainty))
 
 
 def features(agreement: float, certainty: float) -> tuple[float, float]:
     """What the coefficients are for: the log-odds of the agreement, and the certainty."""
     bounded = min(1 - LEAST, max(LEAST, agreement))
     return math.log(bounded / (1 - bounded)), certainty
+
+
+def probability(found: Sequence[float], coefficients: Sequence[float] = COEFFICIENTS) -> float:
+    """The logistic map of features, the constant's coefficient first."""
+    bias, *slopes = coefficients
+    return 1.0 / (1.0 + math.exp(-(bias + sum(map(mul, slopes, found)))))

@@ -11,7 +11,6 @@ often answers of a stated confidence are right, on the half of the items that wa
 import argparse
 import hashlib
 import json
-import math
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,8 +25,9 @@ from torch.nn import functional
 
 from agent_runtime import RunConfig, open_runtime
 from agent_runtime.assembly import build_model
-from agent_runtime.confidence import features
+from agent_runtime.confidence import features, probability
 from agent_runtime.decide import rank
+from agent_runtime.intervals import reliability
 from agent_runtime.training.rollouts import Draw, RolloutGroup, draw_rollouts
 from agent_runtime.training.tasks import Example, generate
 from agent_runtime.training.tasks.checking import is_right
@@ -71,18 +71,12 @@ def fit(data: Sequence[Case]) -> list[float]:
     return weights.tolist()
 
 
-def reliability(data: Sequence[Case], weights: Sequence[float]) -> str:
-    """Stated against observed, in five bins."""
-    stated = [
-        (1 / (1 + math.exp(-sum(w * v for w, v in zip(weights, (1.0, *found), strict=True)))), right)
-        for found, right in data
-    ]
+def report(data: Sequence[Case], coefficients: Sequence[float]) -> str:
+    """Stated against observed, in five bands."""
+    stated = [(probability(found, coefficients), right) for found, right in data]
     lines = ["stated      answers  mean  right"]
-    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        inside = [pair for pair in stated if low <= pair[0] < low + 0.2 or pair[0] == low + 0.2 == 1.0]
-        if inside:
-            mean, right = (sum(values) / len(inside) for values in zip(*inside, strict=True))
-            lines.append(f"{low:.1f} to {low + 0.2:.1f}  {len(inside):7}  {mean:.2f}  {right:.2f}")
+    for band, n, mean, right in reliability(stated):
+        lines.append(f"{band}  {n:7}  {mean:.2f}  {right:.2f}")
     brier = sum((p - right) ** 2 for p, right in stated) / max(1, len(stated))
     return "\n".join([*lines, f"Brier score {brier:.3f}"])
 
@@ -136,7 +130,7 @@ async def run(options: argparse.Namespace) -> None:
     print(
         f"{len(examples)} items, greedy right {n_right}; {len(fitted)} answers fitted, {len(rest)} held out"
     )
-    print(reliability(rest, fit(fitted)))
+    print(report(rest, fit(fitted)))
     print("coefficients of all:", [round(weight, 2) for weight in fit([*fitted, *rest])])
 
 

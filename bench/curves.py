@@ -24,11 +24,10 @@ import anyio
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from agent_runtime import RunConfig, open_runtime
+from agent_runtime import RunConfig, intervals, open_runtime
 from agent_runtime.assembly import build_model, build_sandbox, build_strategy
 from agent_runtime.concurrency import gather
 from agent_runtime.difficulty import ALLOTMENTS
-from agent_runtime.intervals import wilson
 from agent_runtime.jobs.packs.floor import floor_answer
 from agent_runtime.jobs.packs.items import Item, read_pack
 from agent_runtime.jobs.packs.run import sample
@@ -189,7 +188,7 @@ def table(points: Sequence[Point], greedy: Point, floor: float, command: str) ->
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in (greedy, *points):
-        low, high = wilson(one.n_right, len(one.outcomes))
+        low, high = intervals.wilson(one.n_right, len(one.outcomes))
         least, most = paired_interval(one, greedy)
         dollars = one.mean(lambda outcome: outcome.dollars or 0.0)
         lines.append(
@@ -215,15 +214,10 @@ def table(points: Sequence[Point], greedy: Point, floor: float, command: str) ->
 
 def reliability(points: Sequence[Point]) -> str:
     """How often answers of a stated confidence are right: calibration, over all runs of the table."""
-    outcomes = [outcome for one in points for outcome in one.outcomes]
+    stated = [(outcome.confidence, outcome.is_right) for one in points for outcome in one.outcomes]
     lines = ["| confidence | answers | mean confidence | right |", "| --- | --- | --- | --- |"]
-    for low in (0.0, 0.2, 0.4, 0.6, 0.8, 0.9):
-        high = {0.8: 0.9, 0.9: 1.01}.get(low, low + 0.2)
-        inside = [outcome for outcome in outcomes if low <= outcome.confidence < high]
-        if inside:
-            mean = sum(outcome.confidence for outcome in inside) / len(inside)
-            right = sum(outcome.is_right for outcome in inside) / len(inside)
-            lines.append(f"| {low:.1f} to {min(high, 1.0):.1f} | {len(inside)} | {mean:.2f} | {right:.2f} |")
+    for band, n, mean, right in intervals.reliability(stated, (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)):
+        lines.append(f"| {band} | {n} | {mean:.2f} | {right:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -239,7 +233,7 @@ def picture(points: Sequence[Point], greedy: Point, floor: float, path: Path) ->
     for axis, (label, cost) in zip(axes, costs, strict=True):
         for name in dict.fromkeys(one.strategy for one in points):
             line = [one for one in points if one.strategy == name]
-            spans = [wilson(one.n_right, len(one.outcomes)) for one in line]
+            spans = [intervals.wilson(one.n_right, len(one.outcomes)) for one in line]
             heights = [one.accuracy for one in line]
             errors = [
                 [max(0.0, y - low) for y, (low, _) in zip(heights, spans, strict=True)],

@@ -6,8 +6,9 @@ how far the answers agree, and from how sure the model was of its own words (`co
 
 from collections.abc import Mapping
 
-from agent_runtime.decide import Candidate, is_sound, rank
+from agent_runtime.decide import rank
 from agent_runtime.protocols import Expander, Strategy
+from agent_runtime.strategies.vote import sound_answers
 
 # Confidence at which another stage would rarely change the answer: of those that say 0.6 to 0.8, 83 % were right
 # (docs/scoreboard.md). One chain alone says 0.65 at the most.
@@ -27,15 +28,10 @@ class Auto:
     async def search(self, tree: Expander) -> None:
         """Search stage by stage; what an earlier stage found stays in the tree and counts."""
         for n_before, (name, stage) in enumerate(self._stages.items()):
-            if n_before > 1 and len(_sound(tree)) < 2:
+            if n_before > 1 and len(sound_answers(tree, tree.answers)) < 2:
                 return
             tree.begin(name)
             await stage.search(tree)
             candidates = rank([tree.path(node) for node in tree.answers])
             if candidates and candidates[0].verdict == "confirmed" and candidates[0].confidence >= ENOUGH:
                 return
-
-
-def _sound(tree: Expander) -> list[Candidate]:
-    """The different answers that sound branches gave."""
-    return rank([path for node in tree.answers if is_sound(path := tree.path(node))])

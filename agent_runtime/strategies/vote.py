@@ -5,9 +5,10 @@ only votes that an observation supports and no judge finds bad count towards it,
 ends nothing early.
 """
 
+from collections.abc import Sequence
 from math import comb
 
-from agent_runtime.decide import is_sound, rank
+from agent_runtime.decide import Candidate, is_sound, rank
 from agent_runtime.protocols import Expander
 from agent_runtime.types import Node, Sampling
 
@@ -47,9 +48,13 @@ class Vote:
 
 def is_decided(tree: Expander, answered: list[Node]) -> bool:
     """Whether the leader among the sound answers would win against the runner-up with more votes, too."""
-    sound = [path for node in answered if is_sound(path := tree.path(node))]
-    votes = sorted((candidate.n_votes for candidate in rank(sound)), reverse=True)
+    votes = sorted((candidate.n_votes for candidate in sound_answers(tree, answered)), reverse=True)
     return bool(votes) and leader_wins(votes[0], votes[1] if len(votes) > 1 else 0) >= DECIDED
+
+
+def sound_answers(tree: Expander, answered: Sequence[Node]) -> list[Candidate]:
+    """The different answers of the sound branches, best first."""
+    return rank([path for node in answered if is_sound(path := tree.path(node))])
 
 
 def leader_wins(n_first: int, n_second: int) -> float:

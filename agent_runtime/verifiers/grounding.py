@@ -42,16 +42,14 @@ def _judged(prompt: Prompt, path: Sequence[Node], verdict: Verdict) -> Verdict:
 
 def unread(prompt: Prompt, path: Sequence[Node]) -> tuple[str, ...]:
     """What the question names and neither a check of the path that succeeded nor its result shows."""
-    checked = [node for node in path if node.observation is not None and node.observation.outcome == "ok"]
-    seen = "\n".join(text for node in checked for text in _texts(node)).casefold()
-    if checked and not prompt.tables and all(_calculates(node) for node in checked):
+    results = [
+        (node, node.observation) for node in path if node.observation and node.observation.outcome == "ok"
+    ]
+    seen = "\n".join(f"{_written(node)}\n{result.text}" for node, result in results).casefold()
+    if results and not prompt.tables and all(result.tool == CALCULATOR for _, result in results):
         numbers = _numbers(seen)
         return tuple(number for number in _numbers(prompt.question) if number not in numbers)
     return tuple(mention for mention in prompt.mentions if mention.casefold() not in seen)
-
-
-def _calculates(node: Node) -> bool:
-    return node.observation is not None and node.observation.tool == CALCULATOR
 
 
 def _numbers(text: str) -> dict[str, None]:
@@ -59,7 +57,7 @@ def _numbers(text: str) -> dict[str, None]:
     return dict.fromkeys(found.replace(",", "") for found in _NUMBER.findall(text))
 
 
-def _texts(node: Node) -> tuple[str, str]:
+def _written(node: Node) -> str:
+    """What a step asks its tool, quotes in SQL texts as they are read."""
     check = node.action.check if isinstance(node.action, Step) else None
-    written = check.input.replace("''", "'") if check is not None else ""
-    return written, node.observation.text if node.observation is not None else ""
+    return check.input.replace("''", "'") if check is not None else ""

@@ -146,7 +146,9 @@ class Hypotheses:
 
     async def _try_pairs(self, tree: Expander) -> None:
         """A second edit on top of those that came nearest: more asserts or tests held than before."""
-        screened = [one for one in self._progress if one in self._nodes]  # a budget may end before the rest is tried
+        screened = [
+            one for one in self._progress if one in self._nodes
+        ]  # a budget may end before the rest is tried
         near = [one for one in screened if self._progress[one].n_passed > self.n_passing_before]
         near.sort(key=lambda one: (-self._progress[one].n_passed, -one.prior))
         for first in near[:N_SEEDS]:

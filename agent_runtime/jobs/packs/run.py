@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_runtime import intervals
 from agent_runtime.concurrency import gather
 from agent_runtime.jobs.packs.floor import floor_answer
 from agent_runtime.jobs.packs.items import Item
@@ -114,11 +115,4 @@ async def _column(
 
 def reliability(results: Sequence[Result]) -> list[tuple[str, int, float, float]]:
     """How often answers of a stated confidence are right: (band, answers, mean confidence, share right)."""
-    bands = []
-    for low, high in ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01)):
-        inside = [result for result in results if low <= result.confidence < high]
-        if inside:
-            mean = sum(result.confidence for result in inside) / len(inside)
-            right = sum(result.is_right for result in inside) / len(inside)
-            bands.append((f"{low:.1f} to {min(high, 1.0):.1f}", len(inside), mean, right))
-    return bands
+    return intervals.reliability((result.confidence, result.is_right) for result in results)
