@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
 
+from agent_runtime import polynomial
 from agent_runtime.confidence import calibrated
 from agent_runtime.equivalence import equal
 from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, VerdictKind
@@ -95,7 +96,8 @@ def support(branch: Branch) -> tuple[Evidence, ...]:
     """The checks of a branch whose results hold its answer up; empty unless every part of it is found.
 
     A part (a name of a chain or of a list, a number) counts as found where a cell or number of an observation
-    equals it, or where a name is a quoted text of a query that brought rows.
+    equals it or the value of the expression that it is (24 holds `(5 * 6) - (10 - 4)` up), or where a name is a
+    quoted text of a query that brought rows.
     """
     steps = [node for node in branch if node.observation is not None and node.observation.outcome == "ok"]
     whole = _text(branch)
@@ -120,7 +122,9 @@ def answer_parts(text: str) -> list[str]:
 
 def _holds(node: Node, part: str) -> bool:
     assert node.observation is not None
-    if any(equal(cell, part) for cell in _cells(node.observation)):
+    result = polynomial.value(part)
+    forms = [part] if result is None else [part, str(result)]
+    if any(equal(cell, form) for cell in _cells(node.observation) for form in forms):
         return True
     check = node.action.check if isinstance(node.action, Step) else None
     if check is None or not _is_name(part) or not _says_something(node.observation):

@@ -1,7 +1,8 @@
 """Polynomials in one-letter variables, written in one way: how voting sees that `x+1` and `1 + x` are one answer.
 
-Pure and exact, and what it expands is bounded; nothing is ever evaluated as code. Text that is no polynomial beyond
-doubt is none: words, `1/2x` (two readings), a division by a variable, codes such as `b-2-1`.
+The same rules give the value of an expression in numbers alone. Pure and exact, and what it expands is bounded;
+nothing is ever evaluated as code. Text that is no polynomial beyond doubt is none: words, `1/2x` (two readings), a
+division by a variable, codes such as `b-2-1`.
 
     sum     = ["-" | "+"] product { ("+" | "-") product }
     product = power { ("*" | "/" | nothing) power }
@@ -21,6 +22,7 @@ MAX_BITS = 256  # of a coefficient
 
 _ALIASES = str.maketrans({"\u2212": "-", "\u00b7": "*", "\u00d7": "*", "²": "^2", "³": "^3"})
 _SHAPE = re.compile(r"(?=.*[a-z])(?=.*[-+*/^(])[a-z0-9.+\-*/^() ]*")
+_ARITHMETIC = re.compile(r"(?=.*\d)(?=.*(?:[+*(]| [-/] ))[0-9.+\-*/^() ]*")  # `3-4` may be a score, `1-2-2020` a day
 _UNCLEAR = re.compile(
     r"[a-z] ?[a-z0-9.]|[a-z0-9]+(?:-[a-z0-9]+){2,}$|\de[-+]\d|/ ?[\d.]+ ?[a-z(]|[\d.] [\d.]"
 )
@@ -35,11 +37,22 @@ class _NoPolynomial(Exception):
 
 def canonical(text: str) -> str | None:
     """The one way to write a polynomial given in lower case; None where `text` is none, or holds no variable."""
+    terms = _expanded(text, _SHAPE)
+    return None if terms is None else _written(terms)
+
+
+def value(text: str) -> Fraction | None:
+    """What an arithmetic expression such as `(5 * 6) - (10 - 4)` comes to; None where `text` is none beyond doubt."""
+    terms = _expanded(text, _ARITHMETIC)
+    return None if terms is None else terms.get("", Fraction())
+
+
+def _expanded(text: str, shape: re.Pattern[str]) -> Terms | None:
     text = text.translate(_ALIASES).replace("**", "^")
-    if len(text) > MAX_CHARACTERS or not _SHAPE.fullmatch(text) or _UNCLEAR.search(text):
+    if len(text) > MAX_CHARACTERS or not shape.fullmatch(text) or _UNCLEAR.search(text):
         return None
     try:
-        return _written(_Parser(text).polynomial())
+        return _Parser(text).polynomial()
     except _NoPolynomial:
         return None
 

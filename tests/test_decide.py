@@ -35,6 +35,15 @@ def test_a_number_is_supported_by_the_observation_that_shows_it():
     assert evidence.result == "total\n1200"
 
 
+@pytest.mark.parametrize(
+    ("expression", "is_held"),
+    [("(5 * 6) - (10 - 4)", True), ("8 / (3 - 8 / 3)", True), ("5 * 6", False), ("27-3", False)],
+    ids=["its value was seen", "a fraction within", "another value", "what may be a score"],
+)
+def test_an_expression_is_supported_by_the_observation_that_shows_its_value(expression: str, is_held: bool):
+    assert bool(support(branch(expression, ("30 - 6", "v\n24")))) is is_held
+
+
 def test_a_chain_is_supported_when_every_station_was_seen():
     assert support(branch("Acme -> Borealis -> Corvid", *HOPS))
     assert not support(branch("Acme -> Borealis -> Dune", *HOPS))

@@ -51,13 +51,16 @@ class BestFirst:
         children = await tree.expand([tree.root], self._n_plans, self._sampling)
         frontier = [self._ranked(_Place(node)) for node in siblings.keep_new(tree, children)]
         heapify(frontier)
-        while frontier and not self._is_done(tree, answered):
+        is_done = False
+        while frontier and not is_done:
             best = [heappop(frontier)[-1] for _ in range(min(self._n_parallel, len(frontier)))]
             children = await tree.expand([place.node for place in best], 1, self._sampling)
             served = {node.parent_id for node in children}
             for place in best:  # one that the branch budget left without a child is not asked again
                 place.n_tries = place.n_tries + 1 if place.node.id in served else self._n_tries
-            answered += [node for node in children if node.state == "answered"]
+            if answers := [node for node in children if node.state == "answered"]:
+                answered += answers
+                is_done = self._is_done(tree, answered)
             new = [_Place(node) for node in siblings.keep_new(tree, children)]
             for place in (*new, *(place for place in best if place.n_tries < self._n_tries)):
                 heappush(frontier, self._ranked(place))
