@@ -22,7 +22,9 @@ MAX_BITS = 256  # of a coefficient
 
 _ALIASES = str.maketrans({"\u2212": "-", "\u00b7": "*", "\u00d7": "*", "²": "^2", "³": "^3"})
 _SHAPE = re.compile(r"(?=.*[a-z])(?=.*[-+*/^(])[a-z0-9.+\-*/^() ]*")
-_ARITHMETIC = re.compile(r"(?=.*\d)(?=.*(?:[+*(]| [-/] ))[0-9.+\-*/^() ]*")  # `3-4` may be a score, `1-2-2020` a day
+_ARITHMETIC = re.compile(
+    r"(?=.*\d)(?=.*(?:[+*(]| [-/] ))[0-9.+\-*/^() ]*"
+)  # `3-4` may be a score, `1-2-2020` a day
 _UNCLEAR = re.compile(
     r"[a-z] ?[a-z0-9.]|[a-z0-9]+(?:-[a-z0-9]+){2,}$|\de[-+]\d|/ ?[\d.]+ ?[a-z(]|[\d.] [\d.]"
 )
