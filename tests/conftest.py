@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import docker
 import pytest
-from docker.errors import DockerException
 
 from agent_runtime.config import cache_folder
+from agent_runtime.errors import SandboxError
+from agent_runtime_sandboxes.engine import connect
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -19,12 +19,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 @cache
 def has_docker() -> bool:
     try:
-        client = docker.from_env(timeout=5)
-    except DockerException:
+        connect().close()
+    except SandboxError:
         return False
-    with_client = client.ping()
-    client.close()
-    return bool(with_client)
+    return True
 
 
 def has_bubblewrap() -> bool:
