@@ -30,6 +30,7 @@ from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.types import Answer, Execution, SandboxJob, Task
+from agent_runtime.verifiers.answer_kind import AnswerKind
 from agent_runtime.verifiers.grounding import Grounding
 from agent_runtime.verifiers.process_reward import ProcessReward
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
@@ -93,7 +94,7 @@ async def open_runtime(
     parts = Parts(
         model,
         by_name,
-        (lambda speaker: ProcessReward(Grounding(ToolVerdicts()), speaker))
+        (lambda speaker: ProcessReward(AnswerKind(Grounding(ToolVerdicts())), speaker))
         if verifier is None
         else lambda _: verifier,
         strategy or build_strategy(name),

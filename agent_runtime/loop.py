@@ -135,6 +135,8 @@ class ReasoningLoop:
         index = self._n_children.get(parent.id, 0)
         self._n_children[parent.id] = index + 1
         seed = child_seed(parent.seed, index)
+        if sampling.is_first_greedy and index == 0:
+            sampling = Sampling()
         return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index)
 
     def _path_to(self, node: Node) -> tuple[Node, ...]:

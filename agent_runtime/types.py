@@ -283,12 +283,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample: temperature 0 is greedy; top_k 0, top_p 1 and min_p 0 switch a filter off."""
+    """How to sample: temperature 0 is greedy; top_k 0, top_p 1 and min_p 0 switch a filter off.
+
+    With `is_first_greedy` a node's first child is the likeliest action, and only the later ones are sampled.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
+    is_first_greedy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,19 @@ async def test_best_first_goes_on_behind_an_answer_that_its_checks_do_not_hold_u
     assert [node.action for node in run.graph.answers()] == [answer("77"), answer("5")]
 
 
+async def test_best_first_first_follows_the_likeliest_actions_and_samples_where_it_comes_back():
+    guess: list[Action] = [PLAN, step("2+3"), answer("77")]
+    run = Run(branches(guess, GOOD))
+
+    await BestFirst(n_plans=1, n_parallel=1).search(run.loop)
+
+    greedy = [request.index for request in run.model.requests if request.sampling.temperature == 0]
+    warm = [request.index for request in run.model.requests if request.sampling.temperature > 0]
+    assert set(greedy) == {0}
+    assert warm
+    assert 0 not in warm
+
+
 async def test_best_first_comes_to_an_end_when_every_branch_loops():
     run = Run(branches(LOOPING))
 

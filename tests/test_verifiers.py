@@ -3,6 +3,8 @@
 import pytest
 
 from agent_runtime.decide import is_sound
+from agent_runtime.training.tasks import generate
+from agent_runtime.training.tasks.example import Split
 from agent_runtime.types import (
     Check,
     FinalAnswer,
@@ -14,6 +16,7 @@ from agent_runtime.types import (
     TableSchema,
     Verdict,
 )
+from agent_runtime.verifiers.answer_kind import AnswerKind, asked_kind, is_of_kind
 from agent_runtime.verifiers.grounding import Grounding, unread
 from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 
@@ -100,3 +103,52 @@ def test_without_tables_the_numbers_of_the_question_are_what_has_to_be_looked_at
 
 def test_an_answer_without_any_check_has_nothing_to_be_held_to_but_cells():
     assert unread(Prompt("Add 2 and 3."), (answered("5"),)) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "fits", "does_not"),
+    [
+        (
+            "How many entries have no age?",
+            "count",
+            ("5", "none", "12 entries"),
+            ("Acme", "2024-05-01", "A -> B"),
+        ),
+        (
+            "Hi! On which day did Acme pay first?",
+            "day",
+            ("2024-05-01", "1.5.2024", "May 3"),
+            ("no", "Acme", "A -> B"),
+        ),
+        ("Who sent the most?", "party", ("Acme", "068529", "No. 5 Holding"), ("2024-05-01", "yes")),
+        ("Which unit sold best?", "thing", ("silver", "3"), ("no",)),
+        ("Judging by how many givers each one has, which taker leads?", "thing", ("Acme",), ("yes",)),
+        ("Did Acme pay, and on which day?", "anything", ("yes: 2024-05-01", "no"), ()),
+        ("Name the final recipient.", "anything", ("Acme", "no"), ()),
+    ],
+)
+def test_the_first_asking_word_says_which_kind_of_answer_can_be_right(
+    question: str, kind: str, fits: tuple[str, ...], does_not: tuple[str, ...]
+):
+    assert asked_kind(question) == kind
+    assert [is_of_kind(answer, kind) for answer in fits] == [True] * len(fits)
+    assert [is_of_kind(answer, kind) for answer in does_not] == [False] * len(does_not)
+
+
+@pytest.mark.parametrize("family", ["flows", "tables", "arithmetic", "puzzles", "quick"])
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_no_right_answer_of_the_generators_is_of_another_kind(family: str, split: Split):
+    off = [
+        one for one in generate(family, 60, 5, split) if not is_of_kind(one.answer, asked_kind(one.question))
+    ]
+
+    assert not off
+
+
+async def test_an_answer_of_another_kind_counts_half_whatever_holds_it_up():
+    path = (queried("SELECT payer FROM t WHERE payee = 'O''Hara'", "payer\nAcme"), answered("Acme"))
+
+    (verdict,) = await AnswerKind(Grounding(ToolVerdicts())).judge(PROMPT, [path])
+
+    assert (verdict.score, verdict.evidence) == (0.5, "the question asks for a count")
+    assert not is_sound((path[0], path[1].judged(verdict, 1.0, "answered", "")))

@@ -106,6 +106,7 @@ def _verifier(name: str | None) -> "Verifier | None":
     Raises:
         ConfigError: There is none of that name.
     """
+    from agent_runtime.verifiers.answer_kind import AnswerKind  # noqa: PLC0415
     from agent_runtime.verifiers.grounding import Grounding  # noqa: PLC0415
     from agent_runtime.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
     from agent_runtime.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
@@ -113,6 +114,7 @@ def _verifier(name: str | None) -> "Verifier | None":
     verifiers = {
         None: None,
         "process_reward": None,
+        "answer_kind": AnswerKind(Grounding(ToolVerdicts())),
         "grounding": Grounding(ToolVerdicts()),
         "tools": ToolVerdicts(),
         "none": NoVerdicts(),

@@ -1,11 +1,13 @@
 """Best-first search with backtracking: the most promising open nodes are expanded next, wherever they are.
 
 Source: Tree of Thoughts (Yao et al. 2023, arXiv:2305.10601), with tool verdicts as the value of a thought. Children
-are sampled one at a time: a node that has been expanded stays in the frontier at a discount, so that coming back to
-it (backtracking) competes with going on.
+come one at a time: a node that has been expanded stays in the frontier at a discount, so that coming back to it
+(backtracking) competes with going on. The first child is the likeliest action, those after it are sampled (as
+limited discrepancy search first follows its heuristic, Harvey and Ginsberg 1995), so that the first branch is the
+greedy pass, and chance comes in only where that has left doubt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
 from agent_runtime.decide import is_sound
@@ -13,6 +15,8 @@ from agent_runtime.protocols import Expander
 from agent_runtime.strategies.siblings import Siblings
 from agent_runtime.strategies.vote import WARM, is_decided
 from agent_runtime.types import Node, Sampling
+
+GREEDY_THEN_WARM = replace(WARM, is_first_greedy=True)
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ class BestFirst:
         n_parallel: int = 2,
         n_tries: int = 3,
         discount: float = 0.7,
-        sampling: Sampling = WARM,
+        sampling: Sampling = GREEDY_THEN_WARM,
     ) -> None:
         self._n_plans = n_plans
         self._n_parallel = n_parallel

@@ -280,6 +280,6 @@ def test_a_verifier_that_there_is_not_is_refused(judged_vote: Path, capsys: pyte
 
     assert ended.value.code == 2
     assert (
-        "unknown verifier 'luck'; there are: process_reward, grounding, tools, none"
+        "unknown verifier 'luck'; there are: process_reward, answer_kind, grounding, tools, none"
         in capsys.readouterr().err
     )
