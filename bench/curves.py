@@ -32,7 +32,7 @@ from agent_runtime.jobs.packs.floor import floor_answer
 from agent_runtime.jobs.packs.items import Item, read_pack
 from agent_runtime.jobs.packs.run import sample
 from agent_runtime.jobs.packs.scoring import is_right as is_right_item
-from agent_runtime.protocols import Model, Sandbox, Strategy
+from agent_runtime.protocols import Sandbox, Strategy
 from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.vote import Vote
 from agent_runtime.training.rollouts import task_of
@@ -44,7 +44,7 @@ from agent_runtime.types import Step, Task
 OUT = Path("docs/curves")
 N_AT_ONCE = 8
 N_BOOTSTRAP = 2_000
-OWN_BUDGET = ("auto", "deep")
+OWN_BUDGET = {"auto": ALLOTMENTS["auto"], "deep": ALLOTMENTS["deep"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Outcome:
     item: str
     is_right: bool
     tokens: int
+    prompt_tokens: int  # of `tokens`
     seconds: float
     dollars: float | None
     confidence: float
@@ -97,38 +98,43 @@ async def point(
     budget: int,
     strategy: Strategy,
     puzzles: Sequence[Puzzle],
-    model: Model,
-    limit: int | None,
+    spec: str,
+    limits: dict[str, int],
     price: float,
 ) -> Point:
-    """Every item under one strategy and one budget, several at once in one engine."""
-    config = RunConfig.load(
-        {"min_confidence": 0.0, "max_tokens": limit, "dollars_per_hour": price, "sandbox": "auto"}
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_runtime(config, model=model, strategy=strategy) as runtime:
+    """Every item under one strategy and one budget, several at once in one engine.
 
-            async def solve(index: int, puzzle: Puzzle) -> Outcome:
-                place = Path(folder) / str(index)
-                place.mkdir()
-                task = puzzle.task(place, f"{name}-{budget}-{index}-{random.randrange(10**9)}")
-                started = time.monotonic()
-                answer = await runtime.solve(task)
-                seconds = time.monotonic() - started
-                if answer.trace is not None:
-                    await anyio.Path(answer.trace).unlink(missing_ok=True)
-                right = answer.text is not None and await puzzle.check(answer.text)
-                usage = answer.usage
-                return Outcome(
-                    name, budget, puzzle.id, right, usage.n_tokens, seconds, usage.dollars,
-                    answer.confidence, answer.verdict,
-                )  # fmt: skip
+    The model is a fresh one: nobody gets a prompt for nothing that an earlier point has paid for.
+    """
+    model = build_model(RunConfig.load({"model": spec}))
+    config = RunConfig.load({"min_confidence": 0.0, **limits, "dollars_per_hour": price, "sandbox": "auto"})
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            async with open_runtime(config, model=model, strategy=strategy) as runtime:
 
-            calls = [
-                lambda index=index, puzzle=puzzle: solve(index, puzzle)
-                for index, puzzle in enumerate(puzzles)
-            ]
-            return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
+                async def solve(index: int, puzzle: Puzzle) -> Outcome:
+                    place = Path(folder) / str(index)
+                    place.mkdir()
+                    task = puzzle.task(place, f"{name}-{budget}-{index}-{random.randrange(10**9)}")
+                    started = time.monotonic()
+                    answer = await runtime.solve(task)
+                    seconds = time.monotonic() - started
+                    if answer.trace is not None:
+                        await anyio.Path(answer.trace).unlink(missing_ok=True)
+                    right = answer.text is not None and await puzzle.check(answer.text)
+                    usage = answer.usage
+                    return Outcome(
+                        name, budget, puzzle.id, right, usage.n_tokens, usage.prompt_tokens, seconds, usage.dollars,
+                        answer.confidence, answer.verdict,
+                    )  # fmt: skip
+
+                calls = [
+                    lambda index=index, puzzle=puzzle: solve(index, puzzle)
+                    for index, puzzle in enumerate(puzzles)
+                ]
+                return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
+    finally:
+        await model.aclose()
 
 
 def paired_interval(one: Point, other: Point, seed: int = 0) -> tuple[float, float]:
@@ -184,8 +190,9 @@ def table(points: Sequence[Point], greedy: Point, floor: float, command: str) ->
     lines = [
         f"`{command}`: {len(greedy.outcomes)} items, floor (tools without a model) {100 * floor:.1f} %.",
         "",
-        "| strategy | budget | right | accuracy (95 %) | against greedy (95 %, paired) | tokens | seconds | dollars |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| strategy | budget | right | accuracy (95 %) | against greedy (95 %, paired) "
+        "| tokens | of them prompt | seconds | dollars |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in (greedy, *points):
         low, high = intervals.wilson(one.n_right, len(one.outcomes))
@@ -196,6 +203,7 @@ def table(points: Sequence[Point], greedy: Point, floor: float, command: str) ->
             f"| {100 * one.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
             f"| {100 * (one.accuracy - greedy.accuracy):+.1f} [{100 * least:+.1f}, {100 * most:+.1f}] "
             f"| {one.mean(lambda outcome: outcome.tokens):.0f} "
+            f"| {one.mean(lambda outcome: outcome.prompt_tokens):.0f} "
             f"| {one.mean(lambda outcome: outcome.seconds):.1f} | {dollars:.5f} |"
         )
     by_name = {one.strategy: one for one in points}
@@ -255,7 +263,14 @@ def picture(points: Sequence[Point], greedy: Point, floor: float, path: Path) ->
 def strategy_of(name: str, budget: int) -> Strategy:
     if name == "vote":
         return Vote(budget, wave=8)
-    return build_strategy(ALLOTMENTS["deep"].strategy if name == "deep" else name)
+    return build_strategy(OWN_BUDGET[name].strategy if name in OWN_BUDGET else name)
+
+
+def limits_of(name: str, n_tokens: int) -> dict[str, int]:
+    """What a strategy may take: a thinking time its own branches, a vote its chains, any other one `n_tokens`."""
+    if name in OWN_BUDGET:
+        return {"max_branches": OWN_BUDGET[name].branches}
+    return {} if name == "vote" else {"max_tokens": n_tokens}
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -268,16 +283,14 @@ async def run(options: argparse.Namespace) -> None:
         which = (options.seed, options.split, options.checks)
         flows = short("flows", half, *which)
         puzzles = generated([*flows, *short("tables", options.items - half, *which)])
-    model = build_model(config)
     try:
-        await measure(options, puzzles, model)
+        await measure(options, puzzles)
     finally:
-        await model.aclose()
         await sandbox.aclose()
 
 
-async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle], model: Model) -> None:
-    greedy = await point("greedy", 1, Chain(), puzzles, model, None, options.dollars_per_hour)
+async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle]) -> None:
+    greedy = await point("greedy", 1, Chain(), puzzles, options.model, {}, options.dollars_per_hour)
     unit = greedy.mean(lambda outcome: outcome.tokens)
     print(f"greedy: {greedy.n_right} of {len(puzzles)} right, {unit:.0f} tokens an item", flush=True)
     strategies = options.strategies.split(",")
@@ -286,9 +299,11 @@ async def measure(options: argparse.Namespace, puzzles: Sequence[Puzzle], model:
     for name in strategies:
         is_own = name in OWN_BUDGET
         for budget in [1] if is_own else [int(budget) for budget in options.budgets.split(",")]:
-            limit = None if is_own or name == "vote" else int(unit * budget)
+            limits = limits_of(name, int(unit * budget))
             strategy = strategy_of(name, budget)
-            one = await point(name, budget, strategy, puzzles, model, limit, options.dollars_per_hour)
+            one = await point(
+                name, budget, strategy, puzzles, options.model, limits, options.dollars_per_hour
+            )
             points.append(one)
             tokens = one.mean(lambda outcome: outcome.tokens)
             print(f"{name} {budget}x: {one.n_right} right, {tokens:.0f} tokens an item", flush=True)

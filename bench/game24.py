@@ -48,7 +48,7 @@ class DepthFirst:
 
 
 def guided() -> Strategy:
-    return BestFirst(n_plans=1, n_parallel=1, n_tries=64, discount=0.97)
+    return BestFirst(n_plans=1, n_parallel=1, n_tries=64, n_rounds=NODE_BUDGET, discount=0.97)
 
 
 async def play(item: Item, strategy: Strategy, *, is_blind: bool, n_nodes: int | None) -> tuple[bool, int]:

@@ -58,7 +58,9 @@ STAGES = Auto({"chain": Chain(), "vote": Vote(3)})
 
 
 @pytest.mark.parametrize("judge", [None, judged])
-@pytest.mark.parametrize("strategy", [Chain(), Vote(3), BestFirst(), MonteCarlo(n_rounds=6), STAGES])
+@pytest.mark.parametrize(
+    "strategy", [Chain(), Vote(3), BestFirst(n_rounds=12), MonteCarlo(n_rounds=6), STAGES]
+)
 async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_bill(
     strategy, judge, tmp_path
 ):

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from agent_runtime.assembly import build_strategy
 from agent_runtime.budget import Budget
 from agent_runtime.errors import BudgetExceeded, ConfigError
-from agent_runtime.models.scripted import branches
+from agent_runtime.models.scripted import Script, branches, completion
 from agent_runtime.strategies.auto import Auto
 from agent_runtime.strategies.beam import Beam
 from agent_runtime.strategies.best_first import BestFirst
@@ -11,12 +13,25 @@ from agent_runtime.strategies.chain import Chain
 from agent_runtime.strategies.diverse import DiverseTrees
 from agent_runtime.strategies.mcts import MonteCarlo
 from agent_runtime.strategies.vote import Vote, leader_wins
-from agent_runtime.types import Action, Backtrack, Plan
+from agent_runtime.types import Action, Backtrack, Completion, Plan, Request
 from tests.kernel import PLAN, Run, answer, step
 
 GOOD: list[Action] = [PLAN, step("2+3"), answer("5")]
 OTHER: list[Action] = [PLAN, step("4+4"), answer("8")]
 LOOPING: list[Action] = [PLAN, step("oops"), step("oops", "Once more.")]
+
+
+def unsure(*trajectories: list[Action]) -> Script:
+    """The trajectories, each token at a log-probability of -1."""
+    script = branches(*trajectories)
+
+    def written(request: Request) -> Completion:
+        action = script(request)
+        assert not isinstance(action, Completion)
+        whole = completion(action)
+        return replace(whole, logprobs=(-1.0,) * len(whole.logprobs))
+
+    return written
 
 
 async def test_vote_decodes_all_open_branches_in_one_batch_a_round():
@@ -63,6 +78,16 @@ async def test_best_first_goes_on_behind_an_answer_that_its_checks_do_not_hold_u
     assert [node.action for node in run.graph.answers()] == [answer("77"), answer("5")]
 
 
+async def test_best_first_goes_on_behind_a_clean_answer_that_the_model_was_not_sure_of():
+    again: list[Action] = [PLAN, step("4+1", "Again."), answer("5")]
+    once_more: list[Action] = [PLAN, step("3+2", "Once more."), answer("5")]
+    run = Run(unsure(GOOD, again, once_more))
+
+    await BestFirst(n_plans=1, n_parallel=1).search(run.loop)
+
+    assert [node.action for node in run.graph.answers()] == [answer("5")] * 3
+
+
 async def test_best_first_first_follows_the_likeliest_actions_and_samples_where_it_comes_back():
     guess: list[Action] = [PLAN, step("2+3"), answer("77")]
     run = Run(branches(guess, GOOD))
@@ -74,6 +99,17 @@ async def test_best_first_first_follows_the_likeliest_actions_and_samples_where_
     assert set(greedy) == {0}
     assert warm
     assert 0 not in warm
+
+
+async def test_best_first_comes_to_an_end_without_a_budget_where_every_answer_is_another():
+    def never_the_same(request: Request) -> Action:
+        return answer(str(request.path[-1].id)) if len(request.path) == 3 else step(f"1+{request.index}")
+
+    run = Run(never_the_same)
+
+    await BestFirst(n_rounds=20).search(run.loop)
+
+    assert 20 <= len(run.graph) <= 4 + 2 * 20 + 1
 
 
 async def test_best_first_comes_to_an_end_when_every_branch_loops():

@@ -8,11 +8,7 @@ from collections.abc import Mapping
 
 from agent_runtime.decide import rank
 from agent_runtime.protocols import Expander, Strategy
-from agent_runtime.strategies.vote import sound_answers
-
-# Confidence at which another stage would rarely change the answer: of those that say 0.6 to 0.8, 83 % were right
-# (docs/scoreboard.md). One chain alone says 0.65 at the most.
-ENOUGH = 0.6
+from agent_runtime.strategies.vote import is_sure, sound_answers
 
 
 class Auto:
@@ -33,5 +29,5 @@ class Auto:
             tree.begin(name)
             await stage.search(tree)
             candidates = rank([tree.path(node) for node in tree.answers])
-            if candidates and candidates[0].verdict == "confirmed" and candidates[0].confidence >= ENOUGH:
+            if candidates and is_sure(candidates[0]):
                 return

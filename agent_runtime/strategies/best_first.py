@@ -10,10 +10,10 @@ greedy pass, and chance comes in only where that has left doubt.
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
-from agent_runtime.decide import is_sound
+from agent_runtime.decide import is_sound, rank
 from agent_runtime.protocols import Expander
 from agent_runtime.strategies.siblings import Siblings
-from agent_runtime.strategies.vote import WARM, is_decided
+from agent_runtime.strategies.vote import WARM, is_decided, is_sure
 from agent_runtime.types import Node, Sampling
 
 GREEDY_THEN_WARM = replace(WARM, is_first_greedy=True)
@@ -28,35 +28,40 @@ class _Place:
 
 
 class BestFirst:
-    """Opens `n_plans` branches and expands the `n_parallel` best places a round, in one batch.
+    """Opens `n_plans` branches and expands the `n_parallel` best places a round, in one batch, for up to `n_rounds`.
 
     A place is left for good after `n_tries` children; each one so far multiplies its rank by `discount`. The search
-    stops at an answer that its checks hold up, if every one held, or when the vote among the answers is decided.
+    stops when the best answer is clean (its checks hold it up, and every one held) and said with enough confidence, or
+    when the vote among the answers is decided. A check alone is not enough: a wrong query brings rows, too.
     """
 
     def __init__(
         self,
         n_plans: int = 4,
         n_parallel: int = 2,
-        n_tries: int = 3,
+        n_tries: int = 8,
+        n_rounds: int = 128,
         discount: float = 0.7,
         sampling: Sampling = GREEDY_THEN_WARM,
     ) -> None:
         self._n_plans = n_plans
         self._n_parallel = n_parallel
         self._n_tries = n_tries
+        self._n_rounds = n_rounds
         self._discount = discount
         self._sampling = sampling
 
     async def search(self, tree: Expander) -> None:
-        """Expand the best places until an answer is good enough or nothing is left to try."""
+        """Expand the best places until an answer is good enough, nothing is left to try or the rounds are over."""
         answered: list[Node] = []
         siblings = Siblings()
         children = await tree.expand([tree.root], self._n_plans, self._sampling)
         frontier = [self._ranked(_Place(node)) for node in siblings.keep_new(tree, children)]
         heapify(frontier)
         is_done = False
-        while frontier and not is_done:
+        for _ in range(self._n_rounds):
+            if is_done or not frontier:
+                break
             best = [heappop(frontier)[-1] for _ in range(min(self._n_parallel, len(frontier)))]
             children = await tree.expand([place.node for place in best], 1, self._sampling)
             served = {node.parent_id for node in children}
@@ -77,7 +82,9 @@ class BestFirst:
 
     @staticmethod
     def _is_done(tree: Expander, answered: list[Node]) -> bool:
-        return any(_is_clean(tree.path(node)) for node in answered) or is_decided(tree, answered)
+        paths = {node.id: tree.path(node) for node in answered}
+        leader = rank(list(paths.values()))[0]
+        return (is_sure(leader) and _is_clean(paths[leader.node_id])) or is_decided(tree, answered)
 
 
 def _is_clean(path: tuple[Node, ...]) -> bool:

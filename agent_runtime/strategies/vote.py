@@ -19,6 +19,9 @@ WARM = Sampling(temperature=0.8, top_p=0.9)
 # a vote of four would never end early. At 0.9 three to none decide (0.9375), when the fourth cannot win any more; two
 # to none do not (0.875), and neither do four to one (0.89).
 DECIDED = 0.9
+# Confidence at which more thinking would rarely change the answer: of those that say 0.6 to 0.8, 83 % were right
+# (docs/scoreboard.md). One chain alone says 0.65 at the most.
+ENOUGH = 0.6
 
 
 class Vote:
@@ -50,6 +53,11 @@ def is_decided(tree: Expander, answered: list[Node]) -> bool:
     """Whether the leader among the sound answers would win against the runner-up with more votes, too."""
     votes = sorted((candidate.n_votes for candidate in sound_answers(tree, answered)), reverse=True)
     return bool(votes) and leader_wins(votes[0], votes[1] if len(votes) > 1 else 0) >= DECIDED
+
+
+def is_sure(leader: Candidate) -> bool:
+    """Whether the best of the answers so far is held up by a check and said with enough confidence."""
+    return leader.verdict == "confirmed" and leader.confidence >= ENOUGH
 
 
 def sound_answers(tree: Expander, answered: Sequence[Node]) -> list[Candidate]:

@@ -48,7 +48,9 @@ def shape(nodes: list[Node]) -> list[tuple[object, ...]]:
     return [(node.id, node.parent_id, node.action, node.verdict, node.state, node.seed) for node in nodes]
 
 
-@pytest.mark.parametrize("strategy", [BestFirst, lambda: Vote(3)], ids=["best_first", "vote"])
+@pytest.mark.parametrize(
+    "strategy", [lambda: BestFirst(n_rounds=24), lambda: Vote(3)], ids=["best_first", "vote"]
+)
 async def test_killed_after_any_event_the_tree_grows_as_if_it_had_not_been(
     tmp_path: Path, strategy: Callable[[], Strategy]
 ):
