@@ -15,6 +15,7 @@ import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -106,35 +107,34 @@ async def point(
 
     The model is a fresh one: nobody gets a prompt for nothing that an earlier point has paid for.
     """
-    model = build_model(RunConfig.load({"model": spec}))
     config = RunConfig.load({"min_confidence": 0.0, **limits, "dollars_per_hour": price, "sandbox": "auto"})
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            async with open_runtime(config, model=model, strategy=strategy) as runtime:
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            aclosing(build_model(RunConfig.load({"model": spec}))) as model,
+            open_runtime(config, model=model, strategy=strategy) as runtime,
+        ):
 
-                async def solve(index: int, puzzle: Puzzle) -> Outcome:
-                    place = Path(folder) / str(index)
-                    place.mkdir()
-                    task = puzzle.task(place, f"{name}-{budget}-{index}-{random.randrange(10**9)}")
-                    started = time.monotonic()
-                    answer = await runtime.solve(task)
-                    seconds = time.monotonic() - started
-                    if answer.trace is not None:
-                        await anyio.Path(answer.trace).unlink(missing_ok=True)
-                    right = answer.text is not None and await puzzle.check(answer.text)
-                    usage = answer.usage
-                    return Outcome(
-                        name, budget, puzzle.id, right, usage.n_tokens, usage.prompt_tokens, seconds, usage.dollars,
-                        answer.confidence, answer.verdict,
-                    )  # fmt: skip
+            async def solve(index: int, puzzle: Puzzle) -> Outcome:
+                place = Path(folder) / str(index)
+                place.mkdir()
+                task = puzzle.task(place, f"{name}-{budget}-{index}-{random.randrange(10**9)}")
+                started = time.monotonic()
+                answer = await runtime.solve(task)
+                seconds = time.monotonic() - started
+                if answer.trace is not None:
+                    await anyio.Path(answer.trace).unlink(missing_ok=True)
+                right = answer.text is not None and await puzzle.check(answer.text)
+                usage = answer.usage
+                return Outcome(
+                    name, budget, puzzle.id, right, usage.n_tokens, usage.prompt_tokens, seconds, usage.dollars,
+                    answer.confidence, answer.verdict,
+                )  # fmt: skip
 
-                calls = [
-                    lambda index=index, puzzle=puzzle: solve(index, puzzle)
-                    for index, puzzle in enumerate(puzzles)
-                ]
-                return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
-    finally:
-        await model.aclose()
+            calls = [
+                lambda index=index, puzzle=puzzle: solve(index, puzzle)
+                for index, puzzle in enumerate(puzzles)
+            ]
+            return Point(name, budget, tuple(await gather(calls, N_AT_ONCE)))
 
 
 def paired_interval(one: Point, other: Point, seed: int = 0) -> tuple[float, float]:

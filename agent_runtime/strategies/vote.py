@@ -20,7 +20,8 @@ WARM = Sampling(temperature=0.8, top_p=0.9)
 # to none do not (0.875), and neither do four to one (0.89).
 DECIDED = 0.9
 # Confidence at which more thinking would rarely change the answer: of those that say 0.6 to 0.8, 83 % were right
-# (docs/scoreboard.md). One chain alone says 0.65 at the most.
+# in the calibration, 47 % on the harder questions of the curves (docs/scoreboard.md). One chain alone says 0.65 at the
+# most.
 ENOUGH = 0.6
 
 
