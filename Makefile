@@ -51,30 +51,30 @@ lint: dev  ## style, types, architecture
 check: lint test  ## everything that must be green before a commit
 
 attacks: dev  ## run the attack corpora against the real tools and sandboxes (CORPUS=DIR names another folder of that format)
-	CI=1 CORPUS="$(or $(CORPUS),../shared/attacks)" $(BIN)/python -m pytest -q -k 'corpus or attack' tests/tools tests/sandboxes $(if $(CORPUS),,tests/trace tests/test_parsing.py tests/test_prompt.py)
+	CI=1 CORPUS="$(or $(CORPUS),../shared/attacks)" $(BIN)/python -m pytest -q -k 'corpus or attack' tests/tools tests/sandboxes $(if $(CORPUS),,tests/trace tests/dialogue/test_parsing.py tests/dialogue/test_formats.py)
 
 bench-embedded: dev weights  ## the embedded model on its own held-out items: greedy and 4 votes
-	$(BIN)/python -m bench.embedded $(ARGS)
+	$(BIN)/python -m evals.embedded $(ARGS)
 
 bench-engine: dev weights  ## the branch engine beside generate and what a user would pick instead
-	$(BIN)/python -m bench.engine_bench $(ARGS)
+	$(BIN)/python -m evals.engine_bench $(ARGS)
 
 bench-tools: dev  ## calculator, database and sandbox beside their peers
-	$(BIN)/python -m bench.calculator_bench
-	$(BIN)/python -m bench.database_bench
-	$(BIN)/python -m bench.sandbox_bench
+	$(BIN)/python -m evals.calculator_bench
+	$(BIN)/python -m evals.database_bench
+	$(BIN)/python -m evals.sandbox_bench
 
 bench-overhead: dev  ## the kernel's own work a step beside other agent frameworks
 	$(PIP) --group peers
-	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m evals.overhead
 
 curves: dev weights  ## accuracy against tokens, seconds and dollars for each strategy; writes docs/curves
-	$(BIN)/python -m bench.curves $(ARGS)
+	$(BIN)/python -m evals.curves $(ARGS)
 
 soak: dev  ## what takes too long for every day: random budgets, a thousand sandbox runs
 	$(BIN)/python -m pytest -m soak
-	$(BIN)/python -m bench.soak_sandbox --sandbox docker
-	$(BIN)/python -m bench.soak_sandbox --sandbox bubblewrap
+	$(BIN)/python -m evals.soak_sandbox --sandbox docker
+	$(BIN)/python -m evals.soak_sandbox --sandbox bubblewrap
 
 train-smoke: dev weights  ## every training stage on a CPU, in minutes; learns from the shipped traces too
 	rm -rf build/train-smoke

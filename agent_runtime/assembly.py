@@ -14,26 +14,26 @@ import anyio
 
 from agent_runtime.concurrency import leaf
 from agent_runtime.config import RunConfig
-from agent_runtime.difficulty import ALLOTMENTS
-from agent_runtime.energy import energy_counter
 from agent_runtime.errors import ConfigError
 from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
-from agent_runtime.jobs.cashflow.questions.planner import FlowPlanner
 from agent_runtime.jobs.debugging.environment import Packages, project_packages, python_version
+from agent_runtime.kernel.runtime import Parts, Runtime
+from agent_runtime.limits.energy import energy_counter
+from agent_runtime.limits.presets import ALLOTMENTS
+from agent_runtime.planners.flow.planner import FlowPlanner
 from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
-from agent_runtime.runtime import Parts, Runtime
-from agent_runtime.strategies.auto import Auto
-from agent_runtime.strategies.beam import Beam
-from agent_runtime.strategies.best_first import BestFirst
-from agent_runtime.strategies.chain import Chain
-from agent_runtime.strategies.diverse import DiverseTrees
-from agent_runtime.strategies.mcts import MonteCarlo
-from agent_runtime.strategies.vote import Vote
+from agent_runtime.scoring.verifiers.answer_kind import AnswerKind
+from agent_runtime.scoring.verifiers.grounding import Grounding
+from agent_runtime.scoring.verifiers.process_reward import ProcessReward
+from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.search.auto import Auto
+from agent_runtime.search.beam import Beam
+from agent_runtime.search.best_first import BestFirst
+from agent_runtime.search.chain import Chain
+from agent_runtime.search.diverse import DiverseTrees
+from agent_runtime.search.mcts import MonteCarlo
+from agent_runtime.search.vote import Vote
 from agent_runtime.types import Answer, Execution, SandboxJob, Task
-from agent_runtime.verifiers.answer_kind import AnswerKind
-from agent_runtime.verifiers.grounding import Grounding
-from agent_runtime.verifiers.process_reward import ProcessReward
-from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database

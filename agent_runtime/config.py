@@ -16,9 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from agent_runtime.budget import Budget, Prices
-from agent_runtime.difficulty import Think
 from agent_runtime.errors import ConfigError
+from agent_runtime.limits.budget import Budget, Prices
+from agent_runtime.limits.presets import Think
 
 FILE_NAME = "agent-runtime.toml"
 

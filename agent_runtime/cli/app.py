@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from agent_runtime.cli.bench import bench
+from agent_runtime.cli.checkout import PLACES, from_checkout
 from agent_runtime.cli.clean import clean
 from agent_runtime.cli.debug import debug
 from agent_runtime.cli.doctor import doctor
@@ -21,7 +21,6 @@ from agent_runtime.cli.resume import resume
 from agent_runtime.cli.review import review
 from agent_runtime.cli.solve import solve
 from agent_runtime.cli.trace_flow import trace_flow
-from agent_runtime.cli.train import train
 from agent_runtime.errors import AgentRuntimeError, ConfigError
 
 DISTRIBUTION = "lrm-runtime"
@@ -31,9 +30,14 @@ BAD_INPUT, PART_FAILED, INTERRUPTED = 2, 3, 130
 GC_THRESHOLD = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (solve, trace_flow, debug, resume, replay, bench, doctor, clean, review):
+for command in (solve, trace_flow, debug, resume, replay, doctor, clean, review):
     app.command()(command)
-app.add_typer(train, name="train")
+for name in PLACES:
+    found = from_checkout(name)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name)
+    else:
+        app.command(name)(found)
 
 
 def _show_version(is_wanted: bool) -> None:
@@ -77,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fail(message: str, exit_code: int) -> None:
     """One line on stderr, with nothing in it that a terminal would act on."""
-    from agent_runtime.trace.printable import printable  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.terminal.printable import printable  # noqa: PLC0415  (--help needs none of it)
 
     sys.stderr.write(f"error: {printable(' '.join(message.split()))}\n")
     sys.exit(exit_code)

@@ -17,9 +17,9 @@ import torch
 from transformers import LlamaConfig
 
 from agent_runtime.config import FILE_NAME, cache_folder, config_folder, runs_folder
-from agent_runtime.energy import RAPL, energy_counter
 from agent_runtime.engine.engine import capacity_for
 from agent_runtime.errors import SandboxError
+from agent_runtime.limits.energy import RAPL, energy_counter
 from agent_runtime.models.embedded.weights import NEEDED_BYTES, embedded_folder, is_ready
 
 PACKAGES = ("torch", "transformers", "duckdb", "sympy", "networkx", "pydantic", "llguidance")

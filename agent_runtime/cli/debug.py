@@ -135,7 +135,7 @@ def _read_log(path: Path) -> str:
 def _show(report: "Report", *, as_json: bool) -> None:
     from agent_runtime.jobs.debugging.job import as_data  # noqa: PLC0415
     from agent_runtime.jobs.debugging.report import as_text  # noqa: PLC0415
-    from agent_runtime.trace.printable import printable  # noqa: PLC0415
+    from agent_runtime.terminal.printable import printable  # noqa: PLC0415
 
     if as_json:
         sys.stdout.write(json.dumps(as_data(report), indent=2) + "\n")

@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agent_runtime.jobs.cashflow.types import AccountFlow, Edge, PatternKind, Total, TraceResult, format_units
-from agent_runtime.trace.printable import printable
+from agent_runtime.terminal.printable import printable
 
 _MOST_BRANCHES = 6  # of one account; the rest is one line
 _MOST_DEEP = 8

@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from agent_runtime.concurrency import leaf
-from agent_runtime.runtime import Runtime
+from agent_runtime.kernel.runtime import Runtime
+from agent_runtime.terminal.plain import NullView
+from agent_runtime.terminal.view import View, view_on
 from agent_runtime.trace.events import Event, RunFinished
-from agent_runtime.trace.plain import NullView
-from agent_runtime.trace.view import View, view_on
 from agent_runtime.types import Answer
 
 NO_ANSWER, PART_FAILED, INTERRUPTED = 1, 3, 130

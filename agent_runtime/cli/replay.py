@@ -39,8 +39,8 @@ def replay(
 ) -> None:
     """Show a run again from its trace alone, or decide it anew with no model and no tool call."""
     from agent_runtime.cli.following import exit_code, json_document, view_for  # noqa: PLC0415  (--help)
+    from agent_runtime.terminal.view import play  # noqa: PLC0415
     from agent_runtime.trace.reader import read  # noqa: PLC0415
-    from agent_runtime.trace.view import play  # noqa: PLC0415
 
     recorded = read(trace)
     for problem in recorded.problems():
@@ -57,7 +57,7 @@ def replay(
 
 def _unfinished(recorded: "Trace") -> "Answer":
     """What a run that did not finish had come to: no answer yet, its best guess, and what it had cost."""
-    from agent_runtime.budget import usage_by_strategy  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.limits.budget import usage_by_strategy  # noqa: PLC0415  (--help needs none of it)
     from agent_runtime.types import Answer, FinalAnswer, Usage  # noqa: PLC0415
 
     nodes = list(recorded.graph())
@@ -106,10 +106,10 @@ def _verifier(name: str | None) -> "Verifier | None":
     Raises:
         ConfigError: There is none of that name.
     """
-    from agent_runtime.verifiers.answer_kind import AnswerKind  # noqa: PLC0415
-    from agent_runtime.verifiers.grounding import Grounding  # noqa: PLC0415
-    from agent_runtime.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
-    from agent_runtime.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
+    from agent_runtime.scoring.verifiers.answer_kind import AnswerKind  # noqa: PLC0415
+    from agent_runtime.scoring.verifiers.grounding import Grounding  # noqa: PLC0415
+    from agent_runtime.scoring.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
 
     verifiers = {
         None: None,

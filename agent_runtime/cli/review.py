@@ -23,9 +23,9 @@ def review(
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="A note with --up and --down.")] = "",
 ) -> None:
     """Say which steps of a run were good: labels for training, in TRACE.review.jsonl."""
-    from agent_runtime.trace.printable import printable  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.terminal.printable import printable  # noqa: PLC0415  (--help needs none of it)
+    from agent_runtime.trace.feedback import add_review, read_reviews, review_path  # noqa: PLC0415
     from agent_runtime.trace.reader import read  # noqa: PLC0415
-    from agent_runtime.training.feedback import add_review, read_reviews, review_path  # noqa: PLC0415
 
     graph = read(trace).graph()
     given = [(node_id, True) for node_id in up or ()] + [(node_id, False) for node_id in down or ()]
@@ -51,7 +51,7 @@ def review(
 
 def _shown(node: Node) -> str:
     """One action with its check, result and verdict."""
-    from agent_runtime.parsing import write_tagged  # noqa: PLC0415
+    from agent_runtime.dialogue.parsing import write_tagged  # noqa: PLC0415
 
     assert node.action is not None
     lines = [f"[{node.id}] {write_tagged(node.action)}"]

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent_runtime.cli.checkup import Finding
-from agent_runtime.trace.printable import printable
+from agent_runtime.terminal.printable import printable
 
 
 def screen(findings: Iterable[Finding]) -> Table:

@@ -19,8 +19,8 @@ from agent_runtime.engine.weights import Packed, for_this_processor, pack_ahead,
 from agent_runtime.errors import ConfigError, ModelError
 from agent_runtime.models.embedded.progress import progress
 from agent_runtime.models.embedded.weights import HASH, embedded_folder
+from agent_runtime.models.prompt_formats import RoleTokenVoice, TaggedVoice, Voice
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.models.voices import RoleTokenVoice, TaggedVoice, Voice
 from agent_runtime.types import ModelCard
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
+from agent_runtime.dialogue.formats import Segment, joined, segments
 from agent_runtime.engine.types import Job, Output, Scored
 from agent_runtime.errors import InputError
-from agent_runtime.prompt import Segment, joined, segments
 from agent_runtime.types import Completion, Judgement, ModelCard, Request, Usage
 
 if TYPE_CHECKING:

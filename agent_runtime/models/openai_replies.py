@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent_runtime.dialogue.formats import MessageForm
+from agent_runtime.dialogue.parsing import BUILT_IN_TOOLS, parse, read_call, read_json, read_tagged
 from agent_runtime.errors import ActionSyntaxError, ModelError
-from agent_runtime.parsing import BUILT_IN_TOOLS, parse, read_call, read_json, read_tagged
-from agent_runtime.prompt import MessageForm
 from agent_runtime.types import Prompt, Span, Usage
 
 CHARS_PER_TOKEN = 4  # where the server does not count

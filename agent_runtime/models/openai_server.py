@@ -14,11 +14,7 @@ import anyio
 import httpx2
 
 from agent_runtime.concurrency import gather
-from agent_runtime.errors import ConfigError, ModelError
-from agent_runtime.grammar import next_roles
-from agent_runtime.models.openai_replies import Answer, Reply, calls, read_answer, read_reply
-from agent_runtime.parsing import ACTION_ROLES
-from agent_runtime.prompt import (
+from agent_runtime.dialogue.formats import (
     Message,
     MessageForm,
     functions,
@@ -26,6 +22,10 @@ from agent_runtime.prompt import (
     render_messages,
     repair_messages,
 )
+from agent_runtime.dialogue.grammar import next_roles
+from agent_runtime.dialogue.parsing import ACTION_ROLES
+from agent_runtime.errors import ConfigError, ModelError
+from agent_runtime.models.openai_replies import Answer, Reply, calls, read_answer, read_reply
 from agent_runtime.types import (
     Completion,
     Judgement,

@@ -5,7 +5,7 @@ It goes through the same spans and parser as a real model does. Its tokens are t
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agent_runtime.parsing import render
+from agent_runtime.dialogue.parsing import render
 from agent_runtime.types import Action, Completion, Judgement, ModelCard, Request, Span, Usage
 
 Script = Callable[[Request], Action | Completion]

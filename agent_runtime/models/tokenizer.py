@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer as Backend
 
+from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ConfigError, ModelError
-from agent_runtime.prompt import ROLES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

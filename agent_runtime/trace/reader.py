@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from agent_runtime.errors import InputError
-from agent_runtime.graph import SearchGraph
+from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.blobs import load_blob
 from agent_runtime.trace.events import (
     SCHEMA_VERSION,

@@ -8,8 +8,8 @@ is how an interrupted run goes on.
 
 from collections.abc import Sequence
 
+from agent_runtime.dialogue.parsing import render
 from agent_runtime.errors import InputError
-from agent_runtime.parsing import render
 from agent_runtime.protocols import Model
 from agent_runtime.trace.events import ActionSampled, NodeAdded
 from agent_runtime.trace.reader import Trace

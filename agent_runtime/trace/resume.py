@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent_runtime.errors import InputError
-from agent_runtime.graph import SearchGraph
+from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import (
     ActionSampled,
     CheckStarted,

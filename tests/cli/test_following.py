@@ -18,15 +18,15 @@ from agent_runtime.cli import main
 from agent_runtime.cli.following import exit_code, follow
 from agent_runtime.config import RunConfig
 from agent_runtime.errors import ModelError
+from agent_runtime.kernel.runtime import Parts, Runtime
 from agent_runtime.models.scripted import Script, ScriptedModel, branches
-from agent_runtime.runtime import Parts, Runtime
-from agent_runtime.strategies.chain import Chain
+from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.search.chain import Chain
+from agent_runtime.terminal.plain import PlainView
 from agent_runtime.trace.events import Event, RunFinished
-from agent_runtime.trace.plain import PlainView
 from agent_runtime.trace.reader import read
 from agent_runtime.types import Action, Answer, Completion, Judgement, Plan, Request, StopReason, Usage
-from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
-from tests.kernel import PLAN, Adder, answer, step
+from tests.fakes import PLAN, Adder, answer, step
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {

@@ -10,10 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
+from agent_runtime.dialogue.formats import RoleTokens, render_tokens
+from agent_runtime.dialogue.parsing import parse
 from agent_runtime.errors import ConfigError, InputError
 from agent_runtime.models.local import LocalModel
-from agent_runtime.parsing import parse
-from agent_runtime.prompt import RoleTokens, render_tokens
 from agent_runtime.types import (
     Action,
     Check,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.dialogue.parsing import parse
 from agent_runtime.errors import ConfigError, ModelError
 from agent_runtime.models import openai_server
 from agent_runtime.models.openai_server import OpenAIServer
-from agent_runtime.parsing import parse
 from agent_runtime.types import (
     Check,
     FinalAnswer,

@@ -20,9 +20,9 @@ import pytest
 
 from agent_runtime.cli import main
 from agent_runtime.config import cache_folder
+from agent_runtime.dialogue.formats import GO_ON, ROLE_TOKEN_HEAD, ROLE_TOKEN_TURN
+from agent_runtime.dialogue.parsing import parse
 from agent_runtime.models.openai_server import OpenAIServer
-from agent_runtime.parsing import parse
-from agent_runtime.prompt import GO_ON, ROLE_TOKEN_HEAD, ROLE_TOKEN_TURN
 from agent_runtime.trace.events import NodeAdded
 from agent_runtime.trace.reader import read
 from agent_runtime.types import FinalAnswer, Plan, Prompt, Request, Step, ToolSpec

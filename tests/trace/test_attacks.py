@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.errors import InputError, TraceError
-from agent_runtime.runtime import TASK_ID
+from agent_runtime.kernel.runtime import TASK_ID
 from agent_runtime.trace.events import CheckStarted, Event, NodeAdded, NodeClosed, RunStarted
 from agent_runtime.trace.reader import read
 from agent_runtime.trace.recorder import Recorder
@@ -169,7 +169,9 @@ def secret_is_redacted(path: Path) -> None:
 
 
 def session_id(path: Path, payload: Payload, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not TASK_ID.fullmatch(payload["value"])  # what the runtime does with it: tests/test_runtime.py
+    assert not TASK_ID.fullmatch(
+        payload["value"]
+    )  # what the runtime does with it: tests/kernel/test_runtime.py
 
 
 def benign(path: Path, payload: Payload, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from agent_runtime.dispatch import Dispatcher
 from agent_runtime.errors import InputError
-from agent_runtime.strategies.best_first import BestFirst
-from agent_runtime.strategies.chain import Chain
-from agent_runtime.strategies.vote import Vote
+from agent_runtime.kernel.dispatch import Dispatcher
+from agent_runtime.search.best_first import BestFirst
+from agent_runtime.search.chain import Chain
+from agent_runtime.search.vote import Vote
 from agent_runtime.trace.reader import Trace, read
 from agent_runtime.trace.replay import NOT_RECORDED, RecordedModel, recorded_checks
 from agent_runtime.types import Backtrack, Judgement, Malformed, Prompt, Request
-from tests.kernel import TASK, Run, step
+from tests.fakes import TASK, Run, step
 from tests.trace.runs import a_run, grown, started, write
 from tests.trace.test_resume import moody, run_recorded
 

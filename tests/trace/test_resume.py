@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from agent_runtime.dispatch import Dispatcher
 from agent_runtime.errors import InputError
+from agent_runtime.kernel.dispatch import Dispatcher
 from agent_runtime.protocols import Strategy
-from agent_runtime.strategies.best_first import BestFirst
-from agent_runtime.strategies.vote import Vote
+from agent_runtime.search.best_first import BestFirst
+from agent_runtime.search.vote import Vote
 from agent_runtime.trace.events import ActionSampled, CheckStarted, Event, NodeAdded, RunFinished
 from agent_runtime.trace.reader import read
 from agent_runtime.trace.recorder import Recorder
 from agent_runtime.trace.replay import RecordedModel, recorded_checks
 from agent_runtime.trace.resume import resume
 from agent_runtime.types import Action, Backtrack, Node, Request, Usage
-from tests.kernel import PLAN, TASK, Run, answer, step
+from tests.fakes import PLAN, TASK, Run, answer, step
 from tests.trace.runs import COST, a_run, started, write
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from agent_runtime.training.recipe import Lora
-from agent_runtime.training.tasks import generate
+from agent_runtime_training.recipe import Lora
+from agent_runtime_training.tasks import generate
 
 pytest.importorskip("peft", reason="the train extra is not installed")
 
@@ -9,21 +9,21 @@ pytest.importorskip("peft", reason="the train extra is not installed")
 @pytest.fixture(scope="session")
 def tokenizer():
     from agent_runtime.models.tokenizer import LocalTokenizer
-    from agent_runtime.training.weights import tiny_tokenizer
+    from agent_runtime_training.weights import tiny_tokenizer
 
     return LocalTokenizer(tiny_tokenizer())
 
 
 @pytest.fixture
 def tiny():
-    from agent_runtime.training.weights import load
+    from agent_runtime_training.weights import load
 
     return load("tiny", "cpu", 0)
 
 
 @pytest.fixture
 def adapted(tiny):
-    from agent_runtime.training.weights import add_adapter
+    from agent_runtime_training.weights import add_adapter
 
     add_adapter(tiny, Lora(rank=4, alpha=8), 0)
     return tiny

@@ -1,6 +1,6 @@
-from agent_runtime.training.comparison import comparison, draw_curve
-from agent_runtime.training.evaluate import FamilyResult, Share
-from agent_runtime.training.grpo import Iteration
+from agent_runtime_training.comparison import comparison, draw_curve
+from agent_runtime_training.evaluate import FamilyResult, Share
+from agent_runtime_training.grpo import Iteration
 
 
 def result(n_right: int, tokens: float) -> FamilyResult:

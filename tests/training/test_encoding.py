@@ -1,13 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from agent_runtime.dialogue.formats import render_tokens
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.prompt import render_tokens
 from agent_runtime.trace.reader import read
-from agent_runtime.training.encoding import Sample, encode, encode_example, pack
-from agent_runtime.training.examples import surviving_sample
-from agent_runtime.training.tasks import FAMILIES
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Plan, Prompt, Step
+from agent_runtime_training.encoding import Sample, encode, encode_example, pack
+from agent_runtime_training.examples import surviving_sample
+from agent_runtime_training.tasks import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 PROMPT = Prompt("How many?", "Table t (1 rows)")

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
+from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ConfigError
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.prompt import ROLES
-from agent_runtime.training.encoding import Packed, encode_example, pack
-from agent_runtime.training.fitting import batches, collate, cosine
-from agent_runtime.training.recipe import Lora, Optimiser
-from agent_runtime.training.sft import fine_tune
-from agent_runtime.training.weights import (
+from agent_runtime_training.encoding import Packed, encode_example, pack
+from agent_runtime_training.fitting import batches, collate, cosine
+from agent_runtime_training.recipe import Lora, Optimiser
+from agent_runtime_training.sft import fine_tune
+from agent_runtime_training.weights import (
     Weights,
     adapter_of,
     add_adapter,
@@ -106,7 +106,7 @@ def test_the_adapter_is_saved_as_the_embedded_model_loads_it(adapted, tmp_path):
 
 
 def test_role_rows_start_apart_from_each_other(tokenizer):
-    from agent_runtime.training.weights import start_role_rows
+    from agent_runtime_training.weights import start_role_rows
 
     weights = load("tiny", "cpu", 0)
     with torch.no_grad():
@@ -153,8 +153,8 @@ def test_the_shipped_adapter_goes_on_learning_from_where_it_is(
     adapted, tokenizer, examples, tmp_path, monkeypatch
 ):
     save_adapter(adapted, tmp_path)
-    monkeypatch.setattr("agent_runtime.training.weights.ADAPTER", tmp_path)
-    monkeypatch.setattr("agent_runtime.training.weights._embedded_base", lambda work: load("tiny", "cpu", 5))
+    monkeypatch.setattr("agent_runtime_training.weights.ADAPTER", tmp_path)
+    monkeypatch.setattr("agent_runtime_training.weights._embedded_base", lambda work: load("tiny", "cpu", 5))
 
     weights = load("shipped", "cpu", 0)
 

@@ -1,11 +1,6 @@
 import pytest
 import torch
 
-from agent_runtime.training.grpo import Reinforcer, reward, score_group
-from agent_runtime.training.recipe import Optimiser, Reinforcement
-from agent_runtime.training.rollouts import Rollout, RolloutGroup
-from agent_runtime.training.tasks.example import Example
-from agent_runtime.training.weights import Weights
 from agent_runtime.types import (
     Action,
     Check,
@@ -18,6 +13,11 @@ from agent_runtime.types import (
     Step,
     Verdict,
 )
+from agent_runtime_training.grpo import Reinforcer, reward, score_group
+from agent_runtime_training.recipe import Optimiser, Reinforcement
+from agent_runtime_training.rollouts import Rollout, RolloutGroup
+from agent_runtime_training.tasks.example import Example
+from agent_runtime_training.weights import Weights
 
 TASK = Example("x", "toy", "letter", "train", "Say a.", "a", (), "toy")
 SETTINGS = Reinforcement(
@@ -83,7 +83,7 @@ def test_advantages_of_a_group_sum_to_zero(tiny):
 
 def sample_letters(weights: Weights, n: int, generator: torch.Generator) -> list[str]:
     """Answers of one letter out of four, as the policy likes them now."""
-    from agent_runtime.prompt import RoleTokens
+    from agent_runtime.dialogue.formats import RoleTokens
 
     tokenizer = weights.tokenizer
     head = [*RoleTokens(tokenizer).head(Prompt("Say a.")), tokenizer.role_id("answer")]

@@ -4,14 +4,14 @@ import random
 import pytest
 
 from agent_runtime.errors import InputError
+from agent_runtime.trace.feedback import add_review, read_reviews, review_path
 from agent_runtime.trace.reader import read
-from agent_runtime.training.examples import surviving_path, surviving_sample, traces_of
-from agent_runtime.training.export import KINDS, export
-from agent_runtime.training.feedback import add_review, read_reviews, review_path
-from agent_runtime.training.step_labels import label_steps, labelled_samples, leaves, rollout_labels, spoil
-from agent_runtime.training.tasks import FAMILIES
-from agent_runtime.training.tasks.teacher import evaluate
 from agent_runtime.types import Step
+from agent_runtime_training.examples import surviving_path, surviving_sample, traces_of
+from agent_runtime_training.export import KINDS, export
+from agent_runtime_training.step_labels import label_steps, labelled_samples, leaves, rollout_labels, spoil
+from agent_runtime_training.tasks import FAMILIES
+from agent_runtime_training.tasks.teacher import evaluate
 from tests.training.traces import record
 
 

@@ -5,19 +5,19 @@ import pytest
 from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
 from agent_runtime.models.scripted import ScriptedModel, branches
-from agent_runtime.strategies.chain import Chain
+from agent_runtime.search.chain import Chain
 from agent_runtime.trace.reader import read
-from agent_runtime.training.evaluate import AfterFailure, Share, first_failure
-from agent_runtime.training.recipe import RECIPES, Rollouts, read_recipe
-from agent_runtime.training.rollouts import task_of
-from agent_runtime.training.tasks import FAMILIES
 from agent_runtime.types import Completion, Judgement, ModelCard, Node, Prompt, Request, Step
+from agent_runtime_training.evaluate import AfterFailure, Share, first_failure
+from agent_runtime_training.recipe import RECIPES, Rollouts, read_recipe
+from agent_runtime_training.rollouts import task_of
+from agent_runtime_training.tasks import FAMILIES
 from tests.training.traces import record
 
 
 @pytest.mark.slow
 async def test_every_stage_of_the_recipe_runs_and_leaves_weights_that_the_runtime_opens(tmp_path):
-    from agent_runtime.training.pipeline import Pipeline
+    from agent_runtime_training.pipeline import Pipeline
 
     recipe = read_recipe(RECIPES / "smoke.toml")
     small = recipe.model_copy(

@@ -5,8 +5,9 @@ import pytest
 
 from agent_runtime.errors import ConfigError, InputError
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.training.encoding import Sample, encode
-from agent_runtime.training.process_reward import (
+from agent_runtime.types import Node, Prompt, Step
+from agent_runtime_training.encoding import Sample, encode
+from agent_runtime_training.process_reward import (
     PackScore,
     best_threshold,
     calibrate,
@@ -15,8 +16,7 @@ from agent_runtime.training.process_reward import (
     score_pack,
     train_judge,
 )
-from agent_runtime.training.recipe import Judge, Optimiser
-from agent_runtime.types import Node, Prompt, Step
+from agent_runtime_training.recipe import Judge, Optimiser
 
 
 def labelled(tokenizer: LocalTokenizer) -> list[Sample]:

@@ -4,11 +4,11 @@ import re
 import pytest
 
 from agent_runtime.errors import ConfigError
-from agent_runtime.training.recipe import RECIPES, Recipe, read_recipe
-from agent_runtime.training.tasks import FAMILIES, generate
-from agent_runtime.training.tasks.arithmetic import RELATIONS
-from agent_runtime.training.tasks.arithmetic_templates import HELDOUT, TRAIN
-from agent_runtime.training.tasks.debugging_wordings import WORDINGS as DEBUGGING_WORDINGS
+from agent_runtime_training.recipe import RECIPES, Recipe, read_recipe
+from agent_runtime_training.tasks import FAMILIES, generate
+from agent_runtime_training.tasks.arithmetic import RELATIONS
+from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN
+from agent_runtime_training.tasks.debugging_wordings import WORDINGS as DEBUGGING_WORDINGS
 from tests.conftest import SHARED
 
 

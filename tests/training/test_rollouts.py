@@ -5,9 +5,9 @@ from pathlib import Path
 from agent_runtime.assembly import open_runtime
 from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.training.rollouts import Draw, draw_labels
-from agent_runtime.training.tasks.example import Example
 from agent_runtime.types import Action, Check, FinalAnswer, Plan, Sampling, Step
+from agent_runtime_training.rollouts import Draw, draw_labels
+from agent_runtime_training.tasks.example import Example
 
 TASK = Example("x", "toy", "sum", "train", "What is 1 + 2?", "3", (), "toy")
 PLAN = Plan(("Add",))

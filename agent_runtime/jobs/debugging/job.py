@@ -37,8 +37,8 @@ from agent_runtime.jobs.debugging.verdict import (
     passed_fix,
     what_is_missing,
 )
+from agent_runtime.kernel.runtime import Runtime, new_task_id
 from agent_runtime.protocols import Model, Sandbox, Tool
-from agent_runtime.runtime import Runtime, new_task_id
 from agent_runtime.types import Execution, SandboxJob, Task, Usage
 
 TEXT_ENDINGS = (".py", ".txt", ".toml", ".cfg", ".json", ".csv", ".yaml", ".yml", ".ini")

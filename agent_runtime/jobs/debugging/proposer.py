@@ -7,8 +7,8 @@ the edit, refuted ones are dead ends with their evidence, and all of it stands i
 from collections import deque
 from collections.abc import Sequence
 
+from agent_runtime.dialogue.parsing import render
 from agent_runtime.jobs.debugging.types import Candidate
-from agent_runtime.parsing import render
 from agent_runtime.protocols import Model
 from agent_runtime.types import Action, Backtrack, Check, Completion, Judgement, ModelCard, Request, Step
 

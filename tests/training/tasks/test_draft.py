@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent_runtime.training.tasks.draft import Draft, verify
-from agent_runtime.training.tasks.teacher import Rejected, Teacher, TeacherError
+from agent_runtime_training.tasks.draft import Draft, verify
+from agent_runtime_training.tasks.teacher import Rejected, Teacher, TeacherError
 
 
 def draft(said: str, oracle: str) -> Draft:

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_runtime.parsing import parse
-from agent_runtime.training.tasks import FAMILIES, generate
-from agent_runtime.training.tasks.checking import is_right
-from agent_runtime.training.tasks.example import Example, Split
-from agent_runtime.training.tasks.teacher import load, run_sql
+from agent_runtime.dialogue.parsing import parse
 from agent_runtime.types import FinalAnswer, Plan, Step
+from agent_runtime_training.tasks import FAMILIES, generate
+from agent_runtime_training.tasks.checking import is_right
+from agent_runtime_training.tasks.example import Example, Split
+from agent_runtime_training.tasks.teacher import load, run_sql
 
 SPLITS: tuple[Split, ...] = ("train", "heldout")
 SLOW_FAMILIES = {"puzzles", "debugging"}
@@ -53,7 +53,7 @@ def test_the_same_arguments_give_the_same_example(family, seed, split):
 @some_examples
 @given(family=families, seed=st.integers(0, 10**9), split=st.sampled_from(SPLITS))
 def test_every_action_survives_the_wire(family, seed, split):
-    from agent_runtime.parsing import render
+    from agent_runtime.dialogue.parsing import render
 
     for turn in _example(family, seed, split).turns:
         assert parse(render(turn.action)) == turn.action

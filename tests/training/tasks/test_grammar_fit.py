@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent_runtime.sql_grammar import sql_grammar
-from agent_runtime.training.tasks import generate
-from agent_runtime.training.tasks.example import Example
-from agent_runtime.training.tasks.rendering import known_schema
+from agent_runtime.dialogue.sql_grammar import sql_grammar
 from agent_runtime.types import Step
-from tests.test_grammar import ByteTokens, accepted
+from agent_runtime_training.tasks import generate
+from agent_runtime_training.tasks.example import Example
+from agent_runtime_training.tasks.rendering import known_schema
+from tests.dialogue.test_grammar import ByteTokens, accepted
 
 
 def queries(example: Example) -> list[str]:

@@ -1,12 +1,12 @@
 import pytest
 
-from agent_runtime.training.tasks import FAMILIES, generate
-from agent_runtime.training.tasks.debugging import DEBUGGING
-from agent_runtime.training.tasks.faults import changes
-from agent_runtime.training.tasks.programs import PROGRAMS
-from agent_runtime.training.tasks.rendering import apply_edit
-from agent_runtime.training.tasks.teacher import run_command
 from agent_runtime.types import Backtrack, Step
+from agent_runtime_training.tasks import FAMILIES, generate
+from agent_runtime_training.tasks.debugging import DEBUGGING
+from agent_runtime_training.tasks.faults import changes
+from agent_runtime_training.tasks.programs import PROGRAMS
+from agent_runtime_training.tasks.rendering import apply_edit
+from agent_runtime_training.tasks.teacher import run_command
 
 pytestmark = pytest.mark.slow  # each example runs programs
 

@@ -2,11 +2,11 @@
 
 import re
 
-from agent_runtime.training.tasks import FAMILIES, generate
-from agent_runtime.training.tasks.arithmetic_templates import HELDOUT, TRAIN
-from agent_runtime.training.tasks.example import Split
-from agent_runtime.training.tasks.schemas import PARTS, STYLES, abbreviate, compose
-from agent_runtime.training.tasks.wording import count_forms
+from agent_runtime_training.tasks import FAMILIES, generate
+from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN
+from agent_runtime_training.tasks.example import Split
+from agent_runtime_training.tasks.schemas import PARTS, STYLES, abbreviate, compose
+from agent_runtime_training.tasks.wording import count_forms
 
 
 def parts(split: Split) -> set[str]:

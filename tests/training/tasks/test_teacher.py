@@ -2,9 +2,9 @@ import sys
 
 import pytest
 
-from agent_runtime.training.tasks.example import TableData
-from agent_runtime.training.tasks.rendering import apply_edit
-from agent_runtime.training.tasks.teacher import Teacher, TeacherError, run_command
+from agent_runtime_training.tasks.example import TableData
+from agent_runtime_training.tasks.rendering import apply_edit
+from agent_runtime_training.tasks.teacher import Teacher, TeacherError, run_command
 
 TABLE = TableData("t", (("a", "VARCHAR"), ("b", "DOUBLE")), (("x", 1.5), ("y", 2.255)))
 
@@ -40,7 +40,7 @@ def test_an_edit_replaces_the_lines_it_names():
 
 
 def test_a_program_that_never_ends_is_stopped(monkeypatch):
-    from agent_runtime.training.tasks import teacher
+    from agent_runtime_training.tasks import teacher
 
     monkeypatch.setattr(teacher, "PROGRAM_SECONDS", 0.5)
 

@@ -1,0 +1,71 @@
+"""Results as the runtime's own tools show them, so that training text is the text met at run time.
+
+The one module of the training side that knows the tools' package: it uses their renderers, never their processes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import duckdb
+
+from agent_runtime.kernel.dispatch import MAX_BRIEF_ERROR
+from agent_runtime.types import Execution, Observation, TableSchema
+from agent_runtime_tools import code, query_errors, rendering, result_text, schema_text
+from agent_runtime_tools.table_names import as_written
+
+identifier = as_written
+
+
+def render_number(value: int | float | Decimal | Fraction) -> str:
+    """A number as the calculator shows it: two decimals at most, no trailing zeros."""
+    exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+    return rendering.brief_number(exact)
+
+
+def render_cell(cell: Any) -> str:  # noqa: ANN401 - a cell of any column type
+    """One cell of a result or of a sample row, as the database shows it."""
+    return render_number(cell) if isinstance(cell, Fraction) else result_text.brief(cell)
+
+
+def render_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, str]:
+    """A query's result: exact for the record, brief for the model."""
+    rendered = result_text.render(columns, rows, len(rows), is_counted=True)
+    return rendered.text, rendered.brief
+
+
+def render_error(error: duckdb.Error, tables: Mapping[str, tuple[str, ...]], query: str) -> tuple[str, str]:
+    """A query's error, in full and as the model reads it."""
+    message = query_errors.explain(error, tables, query)
+    return message, f"error: {message.splitlines()[0][:MAX_BRIEF_ERROR]}"
+
+
+def render_context(name: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> str:
+    """What the model reads of a table: its first row is the sample."""
+    sample = tuple(result_text.brief(cell) for cell in rows[0]) if rows else None
+    return schema_text.context([schema_text.Table(name, tuple(columns), len(rows), sample)])
+
+
+def known_schema(name: str, columns: Sequence[tuple[str, str]], n_rows: int) -> TableSchema:
+    """A table as the grammar knows it: DuckDB's types under the names that the model knows."""
+    return schema_text.Table(name, tuple(columns), n_rows, None).schema
+
+
+def observe(tool: str, execution: Execution, seconds: float) -> Observation:
+    """What a program did, as the `python` and `edit` tools show it."""
+    return code.observe(tool, execution, seconds)
+
+
+def apply_edit(files: Mapping[str, str], text: str) -> dict[str, str]:
+    """The files after an edit, `FILE:FIRST-LAST` and the lines that replace these."""
+    edited = code.apply_edit(text, {name: content.encode() for name, content in files.items()})
+    return {name: content.decode() for name, content in edited.items()}
+
+
+def csv_cell(cell: Any) -> Any:  # noqa: ANN401 - a cell of any column type
+    """A cell as a CSV file has it; an empty field is a null."""
+    if cell is None:
+        return ""
+    return cell.isoformat(sep=" ") if isinstance(cell, datetime) else cell
