@@ -22,10 +22,12 @@ from agent_runtime.limits.energy import energy_counter
 from agent_runtime.limits.presets import ALLOTMENTS
 from agent_runtime.planners.flow.planner import FlowPlanner
 from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
-from agent_runtime.scoring.verifiers.answer_kind import AnswerKind
-from agent_runtime.scoring.verifiers.grounding import Grounding
-from agent_runtime.scoring.verifiers.process_reward import ProcessReward
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.coverage import Coverage
+from agent_runtime.scoring.verifiers.emptiness import Emptiness
+from agent_runtime.scoring.verifiers.judge import Judge
+from agent_runtime.scoring.verifiers.remarks import Remarks
 from agent_runtime.search.auto import Auto
 from agent_runtime.search.beam import Beam
 from agent_runtime.search.best_first import BestFirst
@@ -49,6 +51,13 @@ STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "diverse": DiverseTrees,
     "mcts": MonteCarlo,
     "vote": Vote,
+}
+VERIFIERS: dict[str, Callable[[Model], Verifier]] = {
+    "checks": lambda _: Checks(),
+    "remarks": lambda _: Remarks(),
+    "emptiness": lambda _: Emptiness(),
+    "coverage": lambda _: Coverage(),
+    "judge": Judge,
 }
 # What a number after a strategy's name counts, as in `vote:16`.
 COUNTED = {
@@ -94,9 +103,7 @@ async def open_runtime(
     parts = Parts(
         model,
         by_name,
-        (lambda speaker: ProcessReward(AnswerKind(Grounding(ToolVerdicts())), speaker))
-        if verifier is None
-        else lambda _: verifier,
+        build_verifier() if verifier is None else lambda _: verifier,
         strategy or build_strategy(name),
         name if strategy is None else type(strategy).__name__,
         allotment.branches if is_allotted else None,
@@ -194,6 +201,18 @@ def build_strategy(name: str) -> Strategy:
             f"strategy {name!r}: what follows the colon is how many {COUNTED[kind]}, from 1 to {MAX_COUNT:,}"
         )
     return STRATEGIES[kind](int(count))
+
+
+def build_verifier(names: Sequence[str] = tuple(VERIFIERS)) -> Callable[[Model], Verifier]:
+    """What makes the verifier of a run, of the verifiers called `names`, from the model that speaks in it.
+
+    Raises:
+        ConfigError: There is none of a name; the message lists those there are.
+    """
+    for name in names:
+        if name not in VERIFIERS:
+            raise ConfigError(f"unknown verifier {name!r}; there are: {', '.join(VERIFIERS)}")
+    return lambda model: Combined(*(VERIFIERS[name](model) for name in names))
 
 
 def build_model(config: RunConfig) -> Model:

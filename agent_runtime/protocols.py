@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from agent_runtime.types import (
+    Action,
     Completion,
     Execution,
     Judgement,
@@ -66,7 +67,8 @@ class Tool(Protocol):
     """Carries out checks. `name` is what a step's check calls it by, `description` is for the model.
 
     A tool whose check must not run twice (it sends, books, deletes) says `is_idempotent = False`: when a run is
-    resumed, a check of it that was under way counts as failed with an unknown outcome.
+    resumed, a check of it that was under way counts as failed with an unknown outcome. A tool may have a `form:
+    ToolForm`.
     """
 
     name: str
@@ -86,13 +88,18 @@ class Tool(Protocol):
 class ToolContext:
     """What a tool adds to the prompt of a task: text for the model, tables and functions for the grammar.
 
-    `mentions` are the values that the question names and the tool has found in what it loaded.
+    `mentions` are the values that the question names and the tool has found in what it loaded. `doubts` say what is not
+    sure about how the user's files were read. `grammar` are rules for llguidance whose `start` is one input of the
+    tool, over what it loaded. A tool that has nothing to work on for this task is not offered.
     """
 
     text: str = ""
     tables: tuple[TableSchema, ...] = ()
     functions: tuple[TableFunction, ...] = ()
     mentions: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    grammar: str = ""
+    is_offered: bool = True
 
 
 @runtime_checkable
@@ -152,6 +159,19 @@ class Verifier(Protocol):
         ...
 
 
+class Planner(Protocol):
+    """Proposes actions by rules, beside the model: a prompt and a path -> actions, or none.
+
+    A function of its arguments alone: a resumed or replayed run proposes the same again.
+    """
+
+    name: str
+
+    def propose(self, prompt: Prompt, path: Sequence[Node]) -> Sequence[Action]:
+        """Actions that may follow `path`, best first; empty where the planner has nothing to say."""
+        ...
+
+
 class Expander(Protocol):
     """What a strategy sees of a search: a root, the branches that answered, and a way to grow it."""
 
@@ -169,10 +189,29 @@ class Expander(Protocol):
         """The actions that lead to `node` and `node` itself; the root is left out."""
         ...
 
+    @property
+    def prompt(self) -> Prompt:
+        """The question with all that belongs to it."""
+        ...
+
     async def expand(
-        self, nodes: Sequence[Node], width: int = 1, sampling: Sampling = Sampling()
+        self,
+        nodes: Sequence[Node],
+        width: int = 1,
+        sampling: Sampling = Sampling(),
+        notes: Sequence[str] = (),
     ) -> list[Node]:
         """Sample `width` next actions for every node in one batch; the children in the order of the nodes.
+
+        Fewer come back where the branch budget ends. `notes` are what earlier branches have to say to these.
+
+        Raises:
+            BudgetExceeded: There is no budget for even one more action.
+        """
+        ...
+
+    async def propose(self, node: Node, actions: Sequence[Action], planner: str) -> list[Node]:
+        """Let `actions`, which no model wrote, follow `node`: checked, judged and recorded as sampled ones are.
 
         Fewer come back where the branch budget ends.
 

@@ -62,10 +62,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the plan, with the check that verifies it (None: nothing to check)."""
+    """One step of the plan, with the check that verifies it (None: nothing to check).
+
+    `is_lookup`: the check only finds out how something is written; its result is never evidence for an answer.
+    """
 
     thought: str
     check: Check | None = None
+    is_lookup: bool = False
     kind: Literal["step"] = "step"
 
 
@@ -109,13 +113,52 @@ class Span:
 
 Outcome = Literal["ok", "false", "error", "timeout"]
 
+# What a cell can hold in a trace. The column's type says how to read it: decimals, dates, times and numbers that are
+# not finite are texts here, so that nothing is rounded on the way; NULL is None, and an empty text is a text.
+Cell = None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One exact value with its type in the tool's own words: ("INTEGER", 30), ("RATIONAL", "1/3"), ("DATE", ...)."""
+
+    type: str
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Rows that came back: (name, type) of each column, the rows as values, and how many there were in all.
+
+    `n_rows` exceeds the rows that are kept where a result was cut; None where it was not counted.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    n_rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a tool noticed about its own check, said to whoever reads the result.
+
+    `kind` names what was noticed ("literal", "variants", "empty", "reading", ...). `is_refuting`: the check cannot
+    stand as it is, a text that its column does not hold, say; otherwise it is a doubt.
+    """
+
+    kind: str
+    text: str
+    is_refuting: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a tool said. `text` is exact and goes into the evidence; `brief` is what the model reads.
+    """What a tool said. `table` and `value` are what came back, as values; the texts are views of them.
 
-    `outcome`: ok (a value came back, or a relation that holds), false (a relation that does not hold, a
-    non-zero exit), error (the check could not be carried out), timeout (it was killed at its limit).
+    `text` is exact and goes into the evidence; `brief` is what a model reads, remarks included. `outcome`: ok (a value
+    came back, or a relation that holds), false (a relation that does not hold, a non-zero exit), error (the check could
+    not be carried out), timeout (it was killed at its limit). `shape` is how the result was derived, as marks of its
+    structure without names and numbers: two results are independent where their shapes differ.
     """
 
     tool: str
@@ -126,6 +169,10 @@ class Observation:
     is_cached: bool = False
     is_truncated: bool = False
     place: str = ""  # where code ran: the kind of sandbox and its image's digest; empty for the other tools
+    table: ResultTable | None = None
+    value: Value | None = None
+    remarks: tuple[Remark, ...] = ()
+    shape: tuple[str, ...] = ()
 
 
 # --- what it cost
@@ -182,18 +229,32 @@ def _add(left: float | None, right: float | None) -> float | None:
 
 # --- what is known of it
 
-VerdictKind = Literal["confirmed", "refuted", "unchecked"]
+# refuted: the check failed, or contradicts what it stands on. unchecked: nothing was checked, or an objection stands.
+# supported: the answer is read off a check's result, and no objection stands. confirmed: supported, and a second,
+# independent derivation came to the same value.
+VerdictKind = Literal["refuted", "unchecked", "supported", "confirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What a verifier holds against a step or an answer; one that refutes leaves nothing standing."""
+
+    verifier: str
+    text: str
+    is_refuting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of a step, why, and how sure a judge is (`score` in [0, 1], None: no judge spoke).
+    """What is known of a step: on what grounds, against which objections, and how sure a judge is.
 
-    `usage` is what judging took; None where it took no model. It is a part of the node's own usage.
+    `score` is in [0, 1], None where no judge spoke. `usage` is what judging took; None where it took no model. It is a
+    part of the node's own usage.
     """
 
     kind: VerdictKind = "unchecked"
-    evidence: str = ""
+    grounds: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
     score: float | None = None
     usage: Usage | None = None
 
@@ -209,6 +270,7 @@ class Judgement:
 # --- the search graph
 
 NodeState = Literal["open", "dead_end", "answered", "pruned"]
+Origin = Literal["model", "planner", "user"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +279,7 @@ class Node:
 
     `token_ids` are the ids the model wrote for this action, as sampled: they are never made again from text.
     `path_score` in [0, 1] ranks open branches. `reason` says why a node is closed. `strategy` asked for it; empty
-    in traces of before that was recorded.
+    in traces of before that was recorded. `origin` is who wrote the action, `planner` which planner it was.
     """
 
     id: int
@@ -234,13 +296,15 @@ class Node:
     seed: int = 0
     usage: Usage = Usage()
     strategy: str = ""
+    origin: Origin = "model"
+    planner: str = ""
 
     def judged(self, verdict: Verdict, path_score: float, state: NodeState, reason: str) -> "Node":
         """This node with what has become known of it (`dataclasses.replace`, at a quarter of its time)."""
         usage = self.usage if verdict.usage is None else self.usage + verdict.usage
         return Node(
             self.id, self.parent_id, self.depth, self.action, self.observation, verdict, state, path_score,
-            reason, self.token_ids, self.logprobs, self.seed, usage, self.strategy,
+            reason, self.token_ids, self.logprobs, self.seed, usage, self.strategy, self.origin, self.planner,
         )  # fmt: skip
 
 
@@ -249,13 +313,14 @@ StopReason = Literal["answered", "not_established", "budget", "interrupted", "fa
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A check that holds the answer up: the node it belongs to, what was asked and what came back."""
+    """A check that holds the answer up: the node it belongs to, what was asked, what came back, and who asked."""
 
     node_id: int
     tool: str
     input: str
     result: str
     verdict: VerdictKind
+    origin: Origin = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +341,10 @@ class Answer:
     node_id: int | None = None
     trace: Path | None = None
     usage_by_strategy: dict[str, Usage] = field(default_factory=dict)
+    grounds: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    value: Value | ResultTable | None = None  # what the answer was read off, exact
+    is_calibrated: bool = False  # whether the confidence was fitted to this model
 
 
 # --- talking to a model
@@ -296,11 +365,43 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A worked example of one check, from question to answer, as short as it can be."""
+
+    question: str
+    thought: str
+    input: str
+    result: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolForm:
+    """How a tool wants to be written to.
+
+    `guide` is what a chat model is told beyond the description. `max_tokens` bounds what may be sampled for one input.
+    `is_verbatim`: the input is code, in which blanks and line breaks count. `is_grounded`: texts in its inputs are
+    looked up in what was loaded, so values that a question names belong there.
+    """
+
+    guide: str = ""
+    demonstrations: tuple[Demonstration, ...] = ()
+    max_tokens: int = 512
+    is_verbatim: bool = False
+    is_grounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as a model is told about it: name and one line on what to write to it."""
+    """A tool as a model is told about it: name, one line on what to write to it, and its form.
+
+    `grammar` are rules for llguidance whose `start` is one input; empty: any text.
+    """
 
     name: str
     description: str
+    form: ToolForm = ToolForm()
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,13 +414,15 @@ class Prompt:
     tables: tuple[TableSchema, ...] = ()
     functions: tuple[TableFunction, ...] = ()
     mentions: tuple[str, ...] = ()  # cells of the tables that the question names
+    doubts: tuple[str, ...] = ()  # what is not sure about how the user's files were read
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """Ask for the next action after `path`. `max_tokens` bounds what may be sampled for it.
 
-    `index` is the place of the action among its siblings, from 0.
+    `index` is the place of the action among its siblings, from 0. `notes` are what earlier branches of the search have
+    to say to this one: a derivation that was tried, an objection to it.
     """
 
     prompt: Prompt
@@ -328,6 +431,7 @@ class Request:
     seed: int = 0
     max_tokens: int = 256
     index: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from agent_runtime.kernel.dispatch import Dispatcher
 from agent_runtime.kernel.loop import ReasoningLoop
 from agent_runtime.limits.budget import Budget, Meter
 from agent_runtime.protocols import Expander, Strategy
-from agent_runtime.scoring.verifiers.process_reward import ProcessReward
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.judge import Judge
 from agent_runtime.search.best_first import BestFirst
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.types import Backtrack, FinalAnswer, Node, Prompt, Task
@@ -61,7 +62,7 @@ async def play(item: Item, strategy: Strategy, *, is_blind: bool, n_nodes: int |
         Prompt(item.question),
         model,
         Dispatcher({"calc": calculator}, Task("game", item.question)),
-        ProcessReward(ToolVerdicts(), model),
+        Combined(Checks(), Judge(model)),
         graph,
         Meter(Budget(branches=n_nodes)),
         lambda event: None,

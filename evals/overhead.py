@@ -27,7 +27,7 @@ async def ours(n_steps: int) -> None:
     from agent_runtime.kernel.loop import ReasoningLoop
     from agent_runtime.limits.budget import Meter
     from agent_runtime.models.scripted import ScriptedModel
-    from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+    from agent_runtime.scoring.verifiers.checks import Checks
     from agent_runtime.search.chain import Chain
     from agent_runtime.search.graph import SearchGraph
     from agent_runtime.types import (
@@ -64,7 +64,7 @@ async def ours(n_steps: int) -> None:
         Prompt("count"),
         ScriptedModel(script),
         Dispatcher({"add": Adder()}, task),
-        ToolVerdicts(),
+        Checks(),
         graph,
         Meter(),
         lambda event: None,
@@ -79,7 +79,7 @@ async def ours_64_branches(n_rounds: int) -> None:
     from agent_runtime.kernel.loop import ReasoningLoop
     from agent_runtime.limits.budget import Meter
     from agent_runtime.models.scripted import ScriptedModel
-    from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+    from agent_runtime.scoring.verifiers.checks import Checks
     from agent_runtime.search.graph import SearchGraph
     from agent_runtime.search.vote import Vote
     from agent_runtime.types import Action, FinalAnswer, Node, Plan, Prompt, Request, Step, Task
@@ -96,7 +96,7 @@ async def ours_64_branches(n_rounds: int) -> None:
         Prompt("count"),
         ScriptedModel(script),
         Dispatcher({}, Task("t", "count")),
-        ToolVerdicts(),
+        Checks(),
         graph,
         Meter(),
         lambda event: None,

@@ -8,7 +8,7 @@ from agent_runtime.kernel.loop import ReasoningLoop
 from agent_runtime.limits.budget import Budget, Meter
 from agent_runtime.models.scripted import Script, ScriptedModel
 from agent_runtime.protocols import Tool
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import Event
 from agent_runtime.types import Action, Check, FinalAnswer, Node, Observation, Plan, Prompt, Step, Task
@@ -60,7 +60,7 @@ class Run:
             Prompt("How much?"),
             self.model,
             Dispatcher(named, TASK, seconds=5.0),
-            ToolVerdicts(),
+            Checks(),
             self.graph,
             self.meter,
             self.events.append,

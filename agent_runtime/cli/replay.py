@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_runtime.errors import ConfigError
-
 if TYPE_CHECKING:
-    from agent_runtime.protocols import Verifier
     from agent_runtime.trace.reader import Trace
     from agent_runtime.types import Answer
 
@@ -86,39 +83,16 @@ def _decided_anew(
     """The recorded run with another end."""
     import anyio  # noqa: PLC0415  (--help needs none of it)
 
-    from agent_runtime.assembly import open_runtime  # noqa: PLC0415
+    from agent_runtime.assembly import build_verifier, open_runtime  # noqa: PLC0415
     from agent_runtime.cli.recorded import recorded_config  # noqa: PLC0415
     from agent_runtime.trace.replay import RecordedModel  # noqa: PLC0415
 
     config = recorded_config(recorded.path, {"strategy": strategy, "min_confidence": min_confidence})
 
     async def decide() -> "Answer":
-        verifier = _verifier(name)
-        async with open_runtime(config, model=RecordedModel(recorded), verifier=verifier) as runtime:
+        model = RecordedModel(recorded)
+        verifier = None if name is None else build_verifier(name.split(",") if name != "none" else ())(model)
+        async with open_runtime(config, model=model, verifier=verifier) as runtime:
             return await runtime.redecide(recorded.path)
 
     return recorded.ending_in(anyio.run(decide))
-
-
-def _verifier(name: str | None) -> "Verifier | None":
-    """The verifier of a name; None: the runtime's own, each of the others in turn.
-
-    Raises:
-        ConfigError: There is none of that name.
-    """
-    from agent_runtime.scoring.verifiers.answer_kind import AnswerKind  # noqa: PLC0415
-    from agent_runtime.scoring.verifiers.grounding import Grounding  # noqa: PLC0415
-    from agent_runtime.scoring.verifiers.none import NoVerdicts  # noqa: PLC0415  (--help needs none of it)
-    from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts  # noqa: PLC0415
-
-    verifiers = {
-        None: None,
-        "process_reward": None,
-        "answer_kind": AnswerKind(Grounding(ToolVerdicts())),
-        "grounding": Grounding(ToolVerdicts()),
-        "tools": ToolVerdicts(),
-        "none": NoVerdicts(),
-    }
-    if name not in verifiers:
-        raise ConfigError(f"unknown verifier {name!r}; there are: {', '.join(filter(None, verifiers))}")
-    return verifiers[name]

@@ -33,7 +33,8 @@ from agent_runtime.types import (
 )
 
 MAX_ACTION_TOKENS = 320  # the longest action of the trained traces has fewer than 200
-STEP_VALUE = {"confirmed": 1.0, "unchecked": 0.7, "refuted": 0.1}
+STEP_VALUE = {"confirmed": 1.0, "supported": 1.0, "unchecked": 0.7, "refuted": 0.1}
+OBJECTED = 0.5  # the value of a step that an objection stands against
 
 
 @dataclass(slots=True)
@@ -80,21 +81,41 @@ class ReasoningLoop:
         return self._paths[node.id]
 
     async def expand(
-        self, nodes: Sequence[Node], width: int = 1, sampling: Sampling = Sampling()
+        self,
+        nodes: Sequence[Node],
+        width: int = 1,
+        sampling: Sampling = Sampling(),
+        notes: Sequence[str] = (),
     ) -> list[Node]:
         """Sample `width` next actions for each node in one batch, check them, judge them, add them.
 
-        Fewer come back where the branch budget ends.
+        Fewer come back where the branch budget ends. `notes` are what earlier branches have to say to these.
 
         Raises:
             BudgetExceeded: There is no budget for even one more action.
         """
         await checkpoint_if_cancelled()  # a model and tools that never wait must not outrun an interrupt
-        parents, requests = self._requests(nodes, width, sampling)
+        parents, requests = self._requests(nodes, width, sampling, tuple(notes))
         if not requests:
             return []
         completions = await self.model.generate(requests)
-        drafts = [self._draft(*one) for one in zip(parents, requests, completions, strict=True)]
+        return await self._grow(
+            [self._draft(*one) for one in zip(parents, requests, completions, strict=True)]
+        )
+
+    async def propose(self, node: Node, actions: Sequence[Action], planner: str) -> list[Node]:
+        """Let `actions`, which no model wrote, follow `node`: checked, judged and recorded as sampled ones are.
+
+        Raises:
+            BudgetExceeded: There is no budget for even one more action.
+        """
+        await checkpoint_if_cancelled()
+        self.meter.reserve(1, 0)
+        granted = [action for child, action in enumerate(actions) if self._may_branch(node, child)]
+        return await self._grow([self._proposed(node, action, planner) for action in granted])
+
+    async def _grow(self, drafts: list[Node]) -> list[Node]:
+        """Check drafts, judge them, add them."""
         self._under_way = drafts
         self._under_way = checked = await self._check(drafts)
         paths = [(*self._path_to(node), node) for node in checked]
@@ -116,7 +137,7 @@ class ReasoningLoop:
     # --- the parts of expand, in their order
 
     def _requests(
-        self, nodes: Sequence[Node], width: int, sampling: Sampling
+        self, nodes: Sequence[Node], width: int, sampling: Sampling, notes: tuple[str, ...]
     ) -> tuple[list[Node], list[Request]]:
         """What to ask the model for, as far as the branch budget and then the token budget reach."""
         parents = [node for node in nodes for child in range(width) if self._may_branch(node, child)]
@@ -124,20 +145,25 @@ class ReasoningLoop:
             return [], []
         room = self.meter.reserve(len(parents), MAX_ACTION_TOKENS)
         parents = parents[: room.n_actions]
-        return parents, [self._request(parent, sampling, room.max_tokens) for parent in parents]
+        requests = [self._request(parent, sampling, room.max_tokens, notes) for parent in parents]
+        return parents, requests
 
     def _may_branch(self, node: Node, child: int) -> bool:
         """Whether the budget allows this child: the first child goes on with its parent's branch."""
         is_same_branch = node.id != self.root.id and not child and not self._n_children.get(node.id)
         return is_same_branch or self.meter.open_branches(1) == 1
 
-    def _request(self, parent: Node, sampling: Sampling, max_tokens: int) -> Request:
-        index = self._n_children.get(parent.id, 0)
-        self._n_children[parent.id] = index + 1
-        seed = child_seed(parent.seed, index)
+    def _request(self, parent: Node, sampling: Sampling, max_tokens: int, notes: tuple[str, ...]) -> Request:
+        index, seed = self._next_child(parent)
         if sampling.is_first_greedy and index == 0:
             sampling = Sampling()
-        return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index)
+        return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index, notes)
+
+    def _next_child(self, parent: Node) -> tuple[int, int]:
+        """The place of the next child of a node among its siblings, and its seed."""
+        index = self._n_children.get(parent.id, 0)
+        self._n_children[parent.id] = index + 1
+        return index, child_seed(parent.seed, index)
 
     def _path_to(self, node: Node) -> tuple[Node, ...]:
         """The path of the parent of `node`, which need not be in the graph yet."""
@@ -153,7 +179,20 @@ class ReasoningLoop:
             token_ids=ids, logprobs=logprobs, seed=request.seed, usage=usage, strategy=self.strategy,
         )  # fmt: skip
         self.emit(ActionSampled(node.id, parent.id, node.seed, action, ids, logprobs, usage))
-        reason = dead_end_before_check(request.path, node, self._taken)
+        return self._unless_dead(node)
+
+    def _proposed(self, parent: Node, action: Action, planner: str) -> Node:
+        """The node of an action that a planner proposes, not yet checked."""
+        _, seed = self._next_child(parent)
+        node = Node(
+            next(self._ids), parent.id, parent.depth + 1, action,
+            seed=seed, strategy=self.strategy, origin="planner", planner=planner,
+        )  # fmt: skip
+        self.emit(ActionSampled(node.id, parent.id, seed, action, origin="planner"))
+        return self._unless_dead(node)
+
+    def _unless_dead(self, node: Node) -> Node:
+        reason = dead_end_before_check(self._path_to(node), node, self._taken)
         return replace(node, state="dead_end", reason=reason) if reason else node
 
     async def _check(self, drafts: Sequence[Node]) -> list[Node]:
@@ -207,8 +246,10 @@ def child_seed(parent_seed: int, index: int) -> int:
 def path_score(path: Sequence[Node], verdict: Verdict) -> float:
     """Running mean of the steps' values in [0, 1] along a path; a judge's score outweighs a mere verdict."""
     value = STEP_VALUE[verdict.kind]
+    if verdict.objections:
+        value = min(value, OBJECTED)
     if verdict.score is not None and verdict.kind != "refuted":
-        value = verdict.score
+        value = min(value, verdict.score) if verdict.objections else verdict.score
     before = path[-1].path_score if path else 1.0
     return (before * len(path) + value) / (len(path) + 1)
 

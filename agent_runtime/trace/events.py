@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from agent_runtime.types import Action, Answer, Check, ModelCard, Node, NodeState, Prompt, Task, Usage
+from agent_runtime.types import Action, Answer, Check, ModelCard, Node, NodeState, Origin, Prompt, Task, Usage
 
 SCHEMA_VERSION = 1
 
@@ -43,7 +43,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class ActionSampled:
-    """The model wrote an action for a new node; its check, if it has one, is about to run."""
+    """An action was written for a new node, by the model unless `origin` says otherwise; its check is about to run."""
 
     node_id: int
     parent_id: int
@@ -52,6 +52,7 @@ class ActionSampled:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     usage: Usage = Usage()
+    origin: Origin = "model"
     kind: Literal["sampled"] = "sampled"
 
 

@@ -49,8 +49,10 @@ class RecordedModel:
         for event in trace.events:
             if isinstance(event, ActionSampled) and event.parent_id in places:
                 place = places[event.parent_id]
-                self._unused.setdefault(place, []).append(event)
                 places[event.node_id] = (*place, event.action)
+                if event.origin != "model":  # a planner proposes it again
+                    continue
+                self._unused.setdefault(place, []).append(event)
             elif isinstance(event, NodeAdded) and (verdict := event.node.verdict).score is not None:
                 place = places.get(event.node.id, ())
                 self._judgements[place] = Judgement(verdict.score, verdict.usage)

@@ -20,7 +20,7 @@ from agent_runtime.config import RunConfig
 from agent_runtime.errors import ModelError
 from agent_runtime.kernel.runtime import Parts, Runtime
 from agent_runtime.models.scripted import Script, ScriptedModel, branches
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.search.chain import Chain
 from agent_runtime.terminal.plain import PlainView
 from agent_runtime.trace.events import Event, RunFinished
@@ -41,9 +41,7 @@ def opener(
 ) -> Callable[[], AbstractAsyncContextManager[Runtime]]:
     @asynccontextmanager
     async def open_runtime() -> AsyncIterator[Runtime]:
-        parts = Parts(
-            model or ScriptedModel(script), {"calc": Adder()}, lambda _: ToolVerdicts(), Chain(), "chain"
-        )
+        parts = Parts(model or ScriptedModel(script), {"calc": Adder()}, lambda _: Checks(), Chain(), "chain")
         async with anyio.create_task_group() as group:
             yield Runtime(parts, RunConfig.load({"trace": trace}), group)
 

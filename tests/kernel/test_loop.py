@@ -6,8 +6,9 @@ from agent_runtime.errors import BudgetExceeded
 from agent_runtime.kernel.loop import child_seed, path_score
 from agent_runtime.limits.budget import MIN_ACTION_TOKENS, Budget
 from agent_runtime.models.scripted import ScriptedModel, branches
-from agent_runtime.scoring.verifiers.process_reward import ProcessReward
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.judge import Judge
 from agent_runtime.search.chain import Chain
 from agent_runtime.trace.events import ActionSampled, CheckStarted, NodeAdded
 from agent_runtime.types import (
@@ -56,7 +57,7 @@ async def test_what_a_node_cost_is_emitted_before_its_check_runs():
 
 def judge_by(run: Run, model: ScriptedModel) -> None:
     run.loop.model = model
-    run.loop.verifier = ProcessReward(ToolVerdicts(), model)
+    run.loop.verifier = Combined(Checks(), Judge(model))
 
 
 async def test_what_judging_took_is_on_the_judged_node_on_the_meter_and_in_the_trace():

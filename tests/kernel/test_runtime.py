@@ -14,8 +14,9 @@ from agent_runtime.limits.energy import EnergyCounter
 from agent_runtime.limits.presets import ALLOTMENTS
 from agent_runtime.models.scripted import Script, ScriptedModel, branches, completion
 from agent_runtime.protocols import Model, Strategy, ToolContext
-from agent_runtime.scoring.verifiers.process_reward import ProcessReward
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.judge import Judge
 from agent_runtime.search.auto import Auto
 from agent_runtime.search.chain import Chain
 from agent_runtime.search.vote import Vote
@@ -55,7 +56,7 @@ async def runtime(
     parts = Parts(
         model,
         {tool.name: tool},
-        lambda speaker: ProcessReward(ToolVerdicts(), speaker),
+        lambda speaker: Combined(Checks(), Judge(speaker)),
         strategy or Chain(),
         "chain",
         energy=lambda device: read_joules,
@@ -327,7 +328,7 @@ async def test_the_energy_on_the_bill_is_that_of_the_device_the_model_is_on(tmp_
 
     joules = {"cuda:1": chain([5.0], repeat(9.0))}
     parts = Parts(
-        OnTheCard(branches(GOOD)), {"calc": Adder()}, lambda _: ToolVerdicts(), Chain(), "chain",
+        OnTheCard(branches(GOOD)), {"calc": Adder()}, lambda _: Checks(), Chain(), "chain",
         energy=lambda device: lambda: next(joules[device]),
     )  # fmt: skip
 

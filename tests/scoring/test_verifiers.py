@@ -4,8 +4,8 @@ import pytest
 
 from agent_runtime.scoring.ranking import is_sound
 from agent_runtime.scoring.verifiers.answer_kind import AnswerKind, asked_kind, is_of_kind
-from agent_runtime.scoring.verifiers.grounding import Grounding, unread
-from agent_runtime.scoring.verifiers.tool_verdicts import ToolVerdicts
+from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.coverage import unread
 from agent_runtime.types import (
     Check,
     FinalAnswer,
@@ -44,7 +44,7 @@ def answered(text: str) -> Node:
     ],
 )
 async def test_a_query_that_brings_nothing_confirms_nothing(brought: str, kind: str):
-    (verdict,) = await ToolVerdicts().judge(PROMPT, [(queried("SELECT 1", brought),)])
+    (verdict,) = await Checks().judge(PROMPT, [(queried("SELECT 1", brought),)])
 
     assert verdict.kind == kind
 
@@ -52,7 +52,7 @@ async def test_a_query_that_brings_nothing_confirms_nothing(brought: str, kind: 
 async def test_an_answer_whose_branch_looked_at_half_of_the_question_counts_half():
     path = (queried("SELECT SUM(x) FROM t WHERE payer = 'ACME'", "total\n12"), answered("12"))
 
-    (verdict,) = await Grounding(ToolVerdicts()).judge(PROMPT, [path])
+    (verdict,) = await Coverage().judge(PROMPT, [path])
 
     assert verdict.score == 0.5
     assert verdict.evidence == 'no check looked at "O\'Hara", which the question names'
@@ -63,14 +63,14 @@ async def test_an_answer_whose_branch_looked_at_everything_is_left_as_it_is():
     query = "SELECT SUM(x) FROM t WHERE payer = 'Acme' AND payee = 'O''Hara'"
     path = (queried(query, "total\n12"), answered("12"))
 
-    assert await Grounding(ToolVerdicts()).judge(PROMPT, [path]) == [Verdict()]
+    assert await Coverage().judge(PROMPT, [path]) == [Verdict()]
     assert is_sound(path)
 
 
 async def test_a_step_is_not_held_to_the_whole_question():
     path = (queried("SELECT SUM(x) FROM t WHERE payer = 'Acme'", "total\n12"),)
 
-    (verdict,) = await Grounding(ToolVerdicts()).judge(PROMPT, [path])
+    (verdict,) = await Coverage().judge(PROMPT, [path])
 
     assert (verdict.kind, verdict.score) == ("confirmed", None)
 
@@ -148,7 +148,7 @@ def test_no_right_answer_of_the_generators_is_of_another_kind(family: str, split
 async def test_an_answer_of_another_kind_counts_half_whatever_holds_it_up():
     path = (queried("SELECT payer FROM t WHERE payee = 'O''Hara'", "payer\nAcme"), answered("Acme"))
 
-    (verdict,) = await AnswerKind(Grounding(ToolVerdicts())).judge(PROMPT, [path])
+    (verdict,) = await AnswerKind(Coverage()).judge(PROMPT, [path])
 
     assert (verdict.score, verdict.evidence) == (0.5, "the question asks for a count")
     assert not is_sound((path[0], path[1].judged(verdict, 1.0, "answered", "")))

@@ -1,0 +1,70 @@
+"""Did the checks that carry an answer look at what the question names?
+
+A query may be right SQL and still leave out half of the question, a calculation one of its numbers. So each cell of the
+tables that the question names (`Prompt.mentions`), each of its numbers and dates has to stand in a check of the
+branch or in what one brought. And a calculation has to start somewhere: one whose numbers are neither the question's
+nor a result's is made up. Value linking as in text-to-SQL (Lei et al. 2020, "Re-examining the role of schema linking
+in text-to-SQL", EMNLP), here turned round: it does not tell a model what to write but judges what it wrote.
+"""
+
+from collections.abc import Sequence
+
+from agent_runtime.scoring.named_values import dates, numbers, values
+from agent_runtime.types import FinalAnswer, Node, Objection, Observation, Prompt, Step, Verdict
+
+
+class Coverage:
+    """Objects to an answer whose branch left something of the question unread."""
+
+    async def judge(self, prompt: Prompt, paths: Sequence[tuple[Node, ...]]) -> list[Verdict]:
+        """One verdict a path; only answers are objected to."""
+        return [_judged(prompt, path) for path in paths]
+
+
+def _judged(prompt: Prompt, path: Sequence[Node]) -> Verdict:
+    if not isinstance(path[-1].action, FinalAnswer):
+        return Verdict()
+    used = [(step, seen) for node in path if (step := _step(node)) and (seen := node.observation)]
+    used = [(step, seen) for step, seen in used if seen.outcome == "ok" and not step.is_lookup]
+    if not used:
+        return Verdict()
+    missed = unread(prompt, used)
+    said = [f"no check looked at {', '.join(map(repr, missed))}, which the question names"] if missed else []
+    if not prompt.tables and is_made_up(prompt, used):
+        said.append("the checks start from no number that the question names")
+    return Verdict(objections=tuple(Objection("coverage", text) for text in said))
+
+
+def unread(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> tuple[str, ...]:
+    """What the question names and neither a check nor its result shows."""
+    seen = "\n".join(f"{_written(step)}\n{result.text}" for step, result in used)
+    folded, known = seen.casefold(), values(seen)
+    n_rows = {result.table.n_rows for _, result in used if result.table is not None}
+    texts = [text for text in (*prompt.mentions, *dates(prompt.question)) if text.casefold() not in folded]
+    named = numbers(_without(prompt.question, prompt.mentions))
+    return (*texts, *(one.text for one in named if not one.values & known and not one.values & n_rows))
+
+
+def is_made_up(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> bool:
+    """Whether the first check has numbers and none of them stands in the question or its context."""
+    first = values(_written(used[0][0]))
+    return bool(first) and not first & values(f"{prompt.question}\n{prompt.context}")
+
+
+def _without(text: str, mentions: Sequence[str]) -> str:
+    """A text without the cells that it names: the 5 of `Tape 5 m` is no number of the question."""
+    folded = text
+    for mention in sorted(mentions, key=len, reverse=True):
+        place = folded.casefold().find(mention.casefold())
+        if place >= 0:
+            folded = f"{folded[:place]} {folded[place + len(mention) :]}"
+    return folded
+
+
+def _step(node: Node) -> Step | None:
+    return node.action if isinstance(node.action, Step) and node.action.check is not None else None
+
+
+def _written(step: Step) -> str:
+    """What a step asks its tool, doubled quotes as they are read."""
+    return step.check.input.replace("''", "'") if step.check is not None else ""
