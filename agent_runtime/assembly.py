@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agent_runtime.concurrency import leaf
-from agent_runtime.config import RunConfig
+from agent_runtime.config import RunConfig, cache_folder
 from agent_runtime.errors import ConfigError
 from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
 from agent_runtime.jobs.debugging.environment import Packages, project_packages, python_version
@@ -22,6 +22,7 @@ from agent_runtime.limits.energy import energy_counter
 from agent_runtime.limits.presets import ALLOTMENTS
 from agent_runtime.planners.flow.planner import FlowPlanner
 from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
+from agent_runtime.scoring.calibration import Calibration, calibration_file, read_calibration
 from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.scoring.verifiers.combined import Combined
 from agent_runtime.scoring.verifiers.coverage import Coverage
@@ -32,10 +33,11 @@ from agent_runtime.search.auto import Auto
 from agent_runtime.search.beam import Beam
 from agent_runtime.search.best_first import BestFirst
 from agent_runtime.search.chain import Chain
+from agent_runtime.search.corroborate import Corroborated
 from agent_runtime.search.diverse import DiverseTrees
 from agent_runtime.search.mcts import MonteCarlo
 from agent_runtime.search.vote import Vote
-from agent_runtime.types import Answer, Execution, SandboxJob, Task
+from agent_runtime.types import Answer, Execution, ModelCard, SandboxJob, Task
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
@@ -48,8 +50,10 @@ STRATEGIES: dict[str, Callable[..., Strategy]] = {
     "beam": Beam,
     "best_first": BestFirst,
     "chain": Chain,
+    "deep": lambda: Corroborated(BestFirst()),
     "diverse": DiverseTrees,
     "mcts": MonteCarlo,
+    "standard": lambda: Corroborated(Vote(4)),
     "vote": Vote,
 }
 VERIFIERS: dict[str, Callable[[Model], Verifier]] = {
@@ -108,6 +112,7 @@ async def open_runtime(
         name if strategy is None else type(strategy).__name__,
         allotment.branches if is_allotted else None,
         energy_counter,
+        _calibration,
     )
     closables: list[object] = [*built_in, sandbox, *([model] if own_model else [])]
     try:
@@ -201,6 +206,11 @@ def build_strategy(name: str) -> Strategy:
             f"strategy {name!r}: what follows the colon is how many {COUNTED[kind]}, from 1 to {MAX_COUNT:,}"
         )
     return STRATEGIES[kind](int(count))
+
+
+def _calibration(card: ModelCard) -> Calibration | None:
+    """The map that was fitted to a model; None where there is none."""
+    return read_calibration(calibration_file(cache_folder(), card.name, card.sha256), card.name)
 
 
 def build_verifier(names: Sequence[str] = tuple(VERIFIERS)) -> Callable[[Model], Verifier]:

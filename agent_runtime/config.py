@@ -42,7 +42,8 @@ class RunConfig(BaseSettings):
     max_joules: float | None = Field(default=None, gt=0)
     max_tool_calls: int | None = Field(default=None, ge=0)
     max_branches: int | None = Field(default=None, gt=0)
-    min_confidence: float = Field(default=0.2, ge=0, le=1)
+    min_confidence: float = Field(default=0.5, ge=0, le=1)  # an answer is given from here on
+    require: Literal["supported", "confirmed"] = "supported"  # the least verdict of an answer that is given
     check_seconds: float = Field(default=10.0, gt=0, le=600)  # time limit of one check
     has_tools: bool = True  # without, the model answers alone: the column to compare with
     sandbox: SandboxKind = "auto"

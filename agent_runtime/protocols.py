@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from agent_runtime.types import (
     Action,
+    Candidate,
     Completion,
     Execution,
     Judgement,
@@ -183,6 +184,10 @@ class Expander(Protocol):
     @property
     def answers(self) -> list[Node]:
         """The nodes in which a branch has answered, oldest first."""
+        ...
+
+    def candidates(self, answered: Sequence[Node] | None = None) -> list[Candidate]:
+        """The different answers, best first: of `answered` nodes, or of all that there are."""
         ...
 
     def path(self, node: Node) -> tuple[Node, ...]:

@@ -324,6 +324,28 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """An answer that some branches gave: the best of those branches, and how sure it is in [0, 1].
+
+    `vote_share` is its share of the votes' weight, `mean_logprob` that of its branches in their own words. Of its
+    `n_votes` branches `n_sound` are read off a result, with no objection and no judge against them.
+    """
+
+    text: str
+    node_id: int
+    confidence: float
+    vote_share: float
+    mean_logprob: float | None
+    verdict: VerdictKind
+    evidence: tuple[Evidence, ...]
+    n_votes: int
+    n_sound: int = 0
+    grounds: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    value: Value | ResultTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a run came to. `text` is None when nothing was established; `candidate` is then the best guess.
 

@@ -11,7 +11,7 @@ from agent_runtime.protocols import Tool
 from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import Event
-from agent_runtime.types import Action, Check, FinalAnswer, Node, Observation, Plan, Prompt, Step, Task
+from agent_runtime.types import Action, Check, FinalAnswer, Node, Observation, Plan, Prompt, Step, Task, Value
 
 TASK = Task("t", "How much?")
 PLAN = Plan(("Compute it",))
@@ -32,7 +32,7 @@ class Adder:
             total = str(sum(int(part) for part in text.split("+")))
         except ValueError:
             raise ToolError(f"cannot add {text!r}\nsecond line") from None
-        return Observation("calc", total, total)
+        return Observation("calc", total, total, value=Value("INTEGER", int(total)))
 
 
 def step(text: str, thought: str = "Add.") -> Step:

@@ -37,7 +37,11 @@ def solve(
         str | None, typer.Option(metavar="KIND", help="docker, bubblewrap, process or auto. [auto]")
     ] = None,
     min_confidence: Annotated[
-        float | None, typer.Option(metavar="P", help='Below it the answer is "not established". [0.2]')
+        float | None, typer.Option(metavar="P", help='Below it the answer is "not established". [0.5]')
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(metavar="VERDICT", help="The least verdict: supported or confirmed. [supported]"),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(metavar="N", rich_help_panel=LIMITS)] = None,
     max_seconds: Annotated[float | None, typer.Option(metavar="S", rich_help_panel=LIMITS)] = None,
@@ -67,6 +71,7 @@ def solve(
             "seed": seed,
             "sandbox": sandbox,
             "min_confidence": min_confidence,
+            "require": require,
             "max_tokens": max_tokens,
             "max_seconds": max_seconds,
             "max_dollars": max_dollars,

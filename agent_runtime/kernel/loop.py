@@ -12,11 +12,14 @@ from agent_runtime.errors import ActionSyntaxError
 from agent_runtime.kernel.dispatch import Dispatcher
 from agent_runtime.limits.budget import Meter
 from agent_runtime.protocols import Model, Verifier
+from agent_runtime.scoring.calibration import Calibration
+from agent_runtime.scoring.ranking import Read, rank, read
 from agent_runtime.search.dead_ends import TakenActions, dead_end_after_check, dead_end_before_check
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import ActionSampled, CheckStarted, Event, NodeAdded, NodeClosed
 from agent_runtime.types import (
     Action,
+    Candidate,
     Check,
     Completion,
     FinalAnswer,
@@ -49,11 +52,13 @@ class ReasoningLoop:
     meter: Meter
     emit: Callable[[Event], None]
     strategy: str = ""  # which asks for the nodes to come
+    calibration: Calibration | None = None
     _under_way: Sequence[Node] = field(init=False, default=())
     _ids: Iterator[int] = field(init=False)
     _n_children: dict[int, int] = field(init=False)
     _paths: dict[int, tuple[Node, ...]] = field(init=False)
     _taken: TakenActions = field(init=False)
+    _reads: dict[int, Read] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ids = count(len(self.graph))
@@ -70,6 +75,14 @@ class ReasoningLoop:
     def answers(self) -> list[Node]:
         """The nodes in which a branch has answered, oldest first."""
         return self.graph.answers()
+
+    def candidates(self, answered: Sequence[Node] | None = None, n_failed: int = 0) -> list[Candidate]:
+        """The different answers, best first: of `answered` nodes, or of all that there are."""
+        nodes = self.answers if answered is None else answered
+        for node in nodes:
+            if node.id not in self._reads:
+                self._reads[node.id] = read(self._paths[node.id], self.prompt.question)
+        return rank([self._reads[node.id] for node in nodes], n_failed, self.calibration)
 
     @property
     def sampled(self) -> list[Node]:

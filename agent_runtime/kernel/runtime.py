@@ -23,7 +23,7 @@ from agent_runtime.kernel.loop import ReasoningLoop
 from agent_runtime.limits.budget import Meter, usage_by_strategy
 from agent_runtime.limits.energy import EnergyCounter, unknown_energy
 from agent_runtime.protocols import Model, PreparedTool, Strategy, Tool, ToolContext, Verifier
-from agent_runtime.scoring.ranking import rank
+from agent_runtime.scoring.calibration import Calibration
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import Event, RunFinished, RunStarted
 from agent_runtime.trace.reader import Trace, read
@@ -31,7 +31,19 @@ from agent_runtime.trace.recorder import Recorder
 from agent_runtime.trace.replay import RecordedModel, recorded_checks
 from agent_runtime.trace.resume import ResumeState, resume
 from agent_runtime.trace.tables import require_unchanged, table_files
-from agent_runtime.types import Answer, Check, Node, Observation, Prompt, StopReason, Task, ToolSpec, Usage
+from agent_runtime.types import (
+    Answer,
+    Candidate,
+    Check,
+    ModelCard,
+    Node,
+    Observation,
+    Prompt,
+    StopReason,
+    Task,
+    ToolSpec,
+    Usage,
+)
 
 MAX_QUESTION_CHARACTERS = 200_000  # far beyond any context; what a model cannot read is refused by the model
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -52,6 +64,7 @@ class Parts:
     strategy_name: str
     n_branches: int | None = None  # the branch budget of a run that is given none
     energy: Callable[[str], EnergyCounter] = unknown_energy
+    calibration: Callable[[ModelCard], Calibration | None] = lambda card: None
 
 
 class Runtime:
@@ -119,7 +132,8 @@ class Runtime:
         task, prompt = trace.started.task, trace.started.prompt
         dispatcher = Dispatcher({}, task, recorded=recorded_checks(trace))
         meter = self._meter(unknown_energy(""))
-        return await self._think(task.id, prompt, model, dispatcher, lambda event: None, path, meter)
+        fitted = self._parts.calibration(trace.started.model)
+        return await self._think(task.id, prompt, model, dispatcher, lambda event: None, path, meter, fitted)
 
     async def _events(
         self, task_id: str, work: Callable[[Callable[[Event], None]], Awaitable[Answer]]
@@ -173,7 +187,9 @@ class Runtime:
                 emit(RunStarted(task, prompt, card, name, seed, config, created=created, tables=tables))
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds)
                 meter = self._meter(self._parts.energy(card.device))
-                return await self._think(task.id, prompt, self._parts.model, dispatcher, emit, path, meter)
+                fitted = self._parts.calibration(card)
+                model = self._parts.model
+                return await self._think(task.id, prompt, model, dispatcher, emit, path, meter, fitted)
 
     async def _go_on(self, trace: Trace, state: ResumeState, show: Callable[[Event], None]) -> Answer:
         """Run again over the record; only what it does not hold is asked of the model and the tools."""
@@ -199,7 +215,9 @@ class Runtime:
                 known = {**self._unknown_outcomes(state), **state.checks}
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds, recorded=known)
                 meter = self._meter(self._parts.energy(card.device), state.usage.joules, state.seconds)
-                return await self._think(task.id, prompt, model, dispatcher, emit, trace.path, meter)
+                fitted = self._parts.calibration(card)
+                path = trace.path
+                return await self._think(task.id, prompt, model, dispatcher, emit, path, meter, fitted)
 
     def _meter(self, read_joules: EnergyCounter, joules: float | None = None, seconds: float = 0.0) -> Meter:
         """The meter of a run that has taken `joules` and `seconds` already; the record brings back all else."""
@@ -227,13 +245,14 @@ class Runtime:
         emit: Callable[[Event], None],
         path: Path,
         meter: Meter,
+        calibration: Calibration | None,
     ) -> Answer:
         """Search until the strategy is content, the budget is spent, or somebody interrupts."""
         parts = self._parts
         graph = SearchGraph()
         graph.add(Node(0, None, 0, seed=self._config.seed))
         verifier, name = parts.verifier(model), parts.strategy_name
-        loop = ReasoningLoop(prompt, model, dispatcher, verifier, graph, meter, emit, name)
+        loop = ReasoningLoop(prompt, model, dispatcher, verifier, graph, meter, emit, name, calibration)
         ended: StopReason | None = None
         scope = anyio.CancelScope()
         self._running[task_id] = scope
@@ -258,28 +277,21 @@ class Runtime:
     def _decide(self, loop: ReasoningLoop, ended: StopReason | None) -> Answer:
         """The best supported answer in the graph, or what is missing to have one."""
         graph = loop.graph
-        branches = [graph.path(node.id) for node in graph.answers()]
         n_failed = sum(node.state == "dead_end" for node in graph)
-        candidates = rank(branches, n_failed)
-        best = candidates[0] if candidates else None
-        is_sure = best is not None and best.confidence >= self._config.min_confidence
+        best = next(iter(loop.candidates(n_failed=n_failed)), None)
+        missing = self._missing(best)
+        is_sure = not missing
         reason = ended or _stop_reason(loop.meter.exhausted, is_sure)
         kept = {node.id for node in graph.path(best.node_id)} if best else set()
         wasted = sum(node.usage.n_tokens for node in loop.sampled if node.id not in kept)
         usage = replace(loop.meter.total(), wasted_tokens=wasted)
         bills = usage_by_strategy(loop.sampled, usage, kept)
         if best is None:
-            missing = "no branch reached an answer"
             return Answer(None, 0.0, "unchecked", (), usage, reason, missing=missing, usage_by_strategy=bills)
-        missing = (
-            "" if is_sure else f"confidence {best.confidence:.2f} is below {self._config.min_confidence:g}"
-        )
-        if best.verdict != "confirmed":
-            missing = f"{missing}; no observation supports it".removeprefix("; ")
         return Answer(
             best.text if is_sure else None,
             best.confidence,
-            best.verdict,
+            best.verdict if is_sure or best.verdict != "confirmed" else "supported",
             best.evidence,
             usage,
             reason,
@@ -287,7 +299,24 @@ class Runtime:
             missing=missing,
             node_id=best.node_id,
             usage_by_strategy=bills,
+            grounds=best.grounds,
+            objections=best.objections,
+            value=best.value,
+            is_calibrated=loop.calibration is not None,
         )
+
+    def _missing(self, best: Candidate | None) -> str:
+        """What keeps the best answer from being given; empty where nothing does."""
+        if best is None:
+            return "no branch reached an answer"
+        reasons = [objection.text for objection in best.objections]
+        if not best.evidence:
+            reasons.append("no result of a check supports it")
+        elif best.verdict == "supported" and self._config.require == "confirmed":
+            reasons.append("no second derivation came to it")
+        if best.confidence < self._config.min_confidence:
+            reasons.append(f"confidence {best.confidence:.2f} is below {self._config.min_confidence:g}")
+        return "; ".join(reasons)
 
     # --- what a run needs around it
 

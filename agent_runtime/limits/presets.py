@@ -19,7 +19,7 @@ class Allotment:
 
 ALLOTMENTS: dict[Think, Allotment] = {
     "quick": Allotment("chain", 1),  # one greedy pass: a caption, a look-up
-    "standard": Allotment("vote", 4),  # four chains vote
-    "deep": Allotment("best_first", 32),  # search with backtracking
+    "standard": Allotment("standard", 6),  # four chains vote, two more look for a second derivation
+    "deep": Allotment("deep", 34),  # search with backtracking, then the same
     "auto": Allotment("auto", 32),  # greedy first, more only where the checks leave doubt
 }

@@ -1,84 +1,98 @@
-"""From the branches that answered to one answer: group equal ones, weigh them by their evidence, say how sure.
+"""From the branches that answered to one answer: group equal ones, weigh them by their grounds, say how sure.
 
-Self-consistency (Wang et al. 2022, arXiv:2203.11171) weighted by verified steps, and by process rewards where a judge
-spoke: votes weighted by a verifier's score (Li et al. 2023, arXiv:2206.02336; Wang et al. 2024, Math-Shepherd,
-arXiv:2312.08935). A solution's score is the product of its steps' (Lightman et al. 2023, arXiv:2305.20050), here as
-their geometric mean, so that a branch is not worth less for being longer. An answer that no observation supports is
-never "confirmed", however many votes it has.
+Self-consistency (Wang et al. 2022, arXiv:2203.11171) over results instead of texts (minimum Bayes risk over what
+executing brought, arXiv:2503.24364), weighted by what the verifiers found, and by process rewards where a judge spoke
+(Li et al. 2023, arXiv:2206.02336; Wang et al. 2024, Math-Shepherd, arXiv:2312.08935). A solution's reward is the
+product of its steps' (Lightman et al. 2023, arXiv:2305.20050), here as their geometric mean, so that a branch is not
+worth less for being longer. However many votes an answer has: it is supported only where it is read off a check's
+result, and confirmed only where two independent derivations came to it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean
 
-from agent_runtime.scoring import polynomial
-from agent_runtime.scoring.calibration import calibrated
+from agent_runtime.scoring.calibration import Calibration
+from agent_runtime.scoring.derivations import Derivation, derivations, independent_pair
 from agent_runtime.scoring.equivalence import equal
-from agent_runtime.types import Evidence, FinalAnswer, Node, Observation, Step, VerdictKind
+from agent_runtime.scoring.reading import Branch, answer_text, holders
+from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTable, Step, Value, VerdictKind
 
-PRIOR_VOTES = 1.0  # one imagined vote for "something else": a single chain is never certain
-UNSUPPORTED = 0.4  # weight of a vote that no observation supports, against 1 for one that is
+# Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers
+# the question, and no second derivation came to the same, one chain alone stays below one half.
+PRIOR = 0.25
+PRIOR_UNJUDGED = 1.2
+FAILED = 0.1  # the vote of a branch that ended without an answer
+UNSUPPORTED = 0.4  # weight of a vote that no result supports, against 1 for one that is
+OBJECTED = 0.5  # factor for each objection, up to three
 REFUTED_STEP = 0.8  # factor for each step on the way whose check failed
 SOUND_REWARD = 0.5  # a branch that its judges find no better than this settles nothing
 LEAST_SCORE = 0.01  # no single step that a judge finds bad takes a branch's vote away
 
-TABLES = "sql"  # the tool whose observations are tables, with a header
-_QUOTED = re.compile(r"'((?:[^']|'')*)'")
-_LEFT_OUT = re.compile(
-    r"(?:<>|!=|<=?|(?<!=)>=?)\s*(?:\w+\s+)?'(?:[^']|'')*'|\bNOT\s+(?:IN\s*\([^)]*\)|I?LIKE\s*'(?:[^']|'')*')",
-    re.I,
-)
-_COUNT = re.compile(r"\((?:more than )?[\d,]+ rows.*\)")
-_DATE = re.compile(r"\d{4}-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2}")
-
-Branch = Sequence[Node]
-
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An answer that some branches gave: the best of those branches, and how sure it is in [0, 1].
+class Read:
+    """A branch that answered, with what was found out about it, once."""
 
-    `agreement` is its share of the votes' weight, `certainty` that of its branches in their own words.
-    """
+    branch: Branch
+    evidence: tuple[Node, ...]
+    derivations: tuple[Derivation, ...]
+    objections: tuple[Objection, ...]
 
-    text: str
-    node_id: int
-    confidence: float
-    agreement: float
-    certainty: float | None
-    verdict: VerdictKind
-    evidence: tuple[Evidence, ...]
-    n_votes: int
+    @property
+    def is_sound(self) -> bool:
+        """Read off a result, no objection, and no judge finds it more wrong than right."""
+        return bool(self.evidence) and not self.objections and reward(self.branch) > SOUND_REWARD
 
 
-def rank(answered: Sequence[Branch], n_failed: int = 0) -> list[Candidate]:
+def rank(
+    answered: Sequence[Read], n_failed: int = 0, calibration: Calibration | None = None
+) -> list[Candidate]:
     """Candidates from the branches that answered, best first; `n_failed` branches ended without an answer."""
-    groups: list[list[Branch]] = []
-    for branch in answered:
-        group = next((group for group in groups if equal(_text(group[0]), _text(branch))), None)
+    groups: list[list[Read]] = []
+    for one in answered:
+        group = next((group for group in groups if _agree(group[0], one)), None)
         if group is None:
-            groups.append([branch])
+            groups.append([one])
         else:
-            group.append(branch)
-    total = PRIOR_VOTES * 0.1 + sum(weight(branch) for branch in answered) + 0.1 * n_failed
-    candidates = [_candidate(group, total) for group in groups]
-    return sorted(candidates, key=lambda candidate: (-candidate.agreement, candidate.node_id))
+            group.append(one)
+    total = sum(weight(one) for group in groups for one in group) + FAILED * n_failed
+    pairs = [_confirming(group) for group in groups]
+    is_contested = sum(pair is not None for pair in pairs) > 1
+    candidates = [
+        _candidate(group, total, None if is_contested else pair, calibration)
+        for group, pair in zip(groups, pairs, strict=True)
+    ]
+    return sorted(candidates, key=lambda candidate: (-candidate.vote_share, candidate.node_id))
 
 
-def weight(branch: Branch) -> float:
-    """What a branch's vote counts in (0, 1]: support by an observation, how its checks went, what a judge says."""
-    n_refuted = sum(node.verdict.kind == "refuted" for node in branch)
-    return (1.0 if support(branch) else UNSUPPORTED) * REFUTED_STEP**n_refuted * reward(branch)
+def read(branch: Branch, question: str) -> Read:
+    """What holds a branch's answer up, and what is held against it."""
+    found = holders(branch, question)
+    evidence = found[0] if found else ()
+    nodes = (*evidence, branch[-1])
+    objections = dict.fromkeys(one for node in nodes for one in node.verdict.objections)
+    return Read(branch, evidence, tuple(derivations(branch, question)), tuple(objections))
+
+
+def weight(one: Read) -> float:
+    """What a branch's vote counts in (0, 1]: by support, objections, how its checks went, what a judge says."""
+    n_refuted = sum(node.verdict.kind == "refuted" for node in one.branch)
+    held = 1.0 if one.evidence else UNSUPPORTED
+    return held * OBJECTED ** min(3, len(one.objections)) * REFUTED_STEP**n_refuted * reward(one.branch)
 
 
 def reward(branch: Branch) -> float:
     """The geometric mean of a branch's process rewards in (0, 1]; 1 where no judge spoke."""
-    scores = [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
+    scores = _scores(branch)
     return geometric_mean(scores) if scores else 1.0
 
 
-def certainty(branch: Branch) -> float | None:
+def _scores(branch: Branch) -> list[float]:
+    return [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
+
+
+def mean_logprob(branch: Branch) -> float | None:
     """Mean log-probability of the tokens that the model chose on a branch, in nats; None where it reports none.
 
     A log-probability of 0 is a token that the grammar forced.
@@ -87,117 +101,89 @@ def certainty(branch: Branch) -> float | None:
     return sum(chosen) / len(chosen) if chosen else None
 
 
-def is_sound(branch: Branch) -> bool:
-    """Whether observations hold the branch's answer up and no judge finds the branch more wrong than right."""
-    return bool(support(branch)) and reward(branch) > SOUND_REWARD
+def _agree(one: Read, other: Read) -> bool:
+    """Whether two branches came to the same: in words, or by the whole of what they read."""
+    return equal(answer_text(one.branch), answer_text(other.branch))
 
 
-def support(branch: Branch) -> tuple[Evidence, ...]:
-    """The checks of a branch whose results hold its answer up; empty unless every part of it is found.
-
-    A part (a name of a chain or of a list, a number) counts as found where a cell or number of an observation
-    equals it or the value of the expression that it is (24 holds `(5 * 6) - (10 - 4)` up), or where a name is a
-    quoted text of a query that brought rows.
-    """
-    steps = [node for node in branch if node.observation is not None and node.observation.outcome == "ok"]
-    whole = _text(branch)
-    if holding := [node for node in steps if _holds(node, whole)]:
-        return (_evidence(holding[-1]),)
-    found: dict[int, Evidence] = {}
-    for part in answer_parts(whole):
-        holding = [node for node in steps if _holds(node, part)]
-        if not holding:
-            return ()
-        for node in holding[-1:]:
-            found[node.id] = _evidence(node)
-    return tuple(found[node_id] for node_id in sorted(found))
+def _confirming(group: Sequence[Read]) -> tuple[Derivation, Derivation] | None:
+    """Two independent derivations among the sound branches of a group."""
+    return independent_pair([found for one in group if one.is_sound for found in one.derivations])
 
 
-def answer_parts(text: str) -> list[str]:
-    """The parts of an answer that must each be found: the stations of a chain, the items of a list, else all of it."""
-    chain = text.partition(":")[2] if text.lower().startswith(("yes:", "no:")) else text
-    pieces = re.split(r"->|\||[,;]\s", chain)
-    return [part for part in (piece.strip() for piece in pieces) if part]
+def _candidate(
+    group: Sequence[Read],
+    total: float,
+    pair: tuple[Derivation, Derivation] | None,
+    calibration: Calibration | None,
+) -> Candidate:
+    best = max(group, key=lambda one: (one.is_sound, weight(one), -one.branch[-1].id))
+    weights = sum(weight(one) for one in group) * (2 if pair else 1)
+    is_judged = bool(_scores(best.branch))
+    prior = PRIOR if pair or is_judged else PRIOR_UNJUDGED
+    share = weights / (prior + max(total, weights)) * (reward(best.branch) if is_judged else 1.0)
+    known = [value for one in group if (value := mean_logprob(one.branch)) is not None]
+    sure = sum(known) / len(known) if known else None
+    verdict = _verdict(best, pair)
+    return Candidate(
+        answer_text(best.branch),
+        best.branch[-1].id,
+        _confidence(share, sure, verdict, calibration),
+        share,
+        sure,
+        verdict,
+        tuple(_evidence(node) for node in best.evidence),
+        len(group),
+        sum(one.is_sound for one in group),
+        _grounds(best, pair),
+        best.objections,
+        _value(best),
+    )
 
 
-def _holds(node: Node, part: str) -> bool:
-    assert node.observation is not None
-    result = polynomial.value(part)
-    forms = [part] if result is None else [part, str(result)]
-    if any(equal(cell, form) for cell in _cells(node.observation) for form in forms):
-        return True
+def _confidence(
+    share: float, mean_logprob: float | None, verdict: VerdictKind, calibration: Calibration | None
+) -> float:
+    if calibration is None:
+        return share
+    return calibration.probability(share, is_confirmed=verdict == "confirmed", mean_logprob=mean_logprob)
+
+
+def _verdict(best: Read, pair: object) -> VerdictKind:
+    """What is known of an answer, by the best branch that gave it."""
+    if any(one.is_refuting for one in best.objections):
+        return "refuted"
+    if not best.evidence or best.objections:
+        return "unchecked"
+    return "confirmed" if pair is not None else "supported"
+
+
+def _grounds(best: Read, pair: tuple[Derivation, Derivation] | None) -> tuple[str, ...]:
+    """On what an answer stands, in words."""
+    if pair is not None:
+        return tuple(f"derived by {' and '.join(one.tools)}: {_inputs(one)}" for one in pair)
+    return tuple(f"read off the result of {_asked(node)}" for node in best.evidence)
+
+
+def _inputs(derivation: Derivation) -> str:
+    return "; ".join(sorted(" ".join(check.input.split()) for check in derivation.checks))
+
+
+def _asked(node: Node) -> str:
     check = node.action.check if isinstance(node.action, Step) else None
-    if check is None or not _is_name(part) or not _says_something(node.observation):
-        return False
-    return part.casefold() in {literal.casefold() for literal in _literals(check.input)}
+    return f"{check.tool}: {' '.join(check.input.split())}" if check is not None else "a check"
 
 
-def _is_name(part: str) -> bool:
-    """Whether a part is no number and no date: those stand in queries as bounds, and prove nothing there."""
-    return any(character.isalpha() for character in part) and not _DATE.match(part)
-
-
-def _cells(observation: Observation) -> list[str]:
-    """What an observation says, in pieces: a table's cells without its header, else what stands between signs."""
-    if observation.tool == TABLES:
-        brought = [*table_rows(observation.text), *table_rows(observation.brief)]
-        return [cell for row in brought for cell in row]
-    pieces = re.split(r"[\n|≈=]", f"{observation.text}\n{observation.brief}")
-    return [piece.strip() for piece in pieces if piece.strip()]
-
-
-def table_rows(text: str) -> list[list[str]]:
-    """The rows of a rendered table: its first line is the header, a line in brackets tells how many there are."""
-    lines = [line for line in text.split("\n")[1:] if not _COUNT.fullmatch(line)]
-    return [[cell.strip() for cell in line.split("|")] for line in lines]
-
-
-def is_empty(observation: Observation) -> bool:
-    """Whether a query brought no row, or nothing but NULL."""
-    return observation.tool == TABLES and _cells_besides(observation, "NULL") == 0
-
-
-def _says_something(observation: Observation) -> bool:
-    """Whether a table brought a row that is not just an empty aggregate (`count(*)` of nothing is a row, too)."""
-    return observation.tool == TABLES and _cells_besides(observation, "NULL", "0", "0.0") > 0
-
-
-def _cells_besides(observation: Observation, *ignored: str) -> int:
-    return sum(cell not in ignored for row in table_rows(observation.text) for cell in row)
-
-
-def _literals(query: str) -> set[str]:
-    """The texts that a query looks for; not those that it compares by size or leaves out."""
-    found = _QUOTED.findall(_LEFT_OUT.sub(" ", query))
-    return {literal.replace("''", "'") for literal in found}
+def _value(best: Read) -> Value | ResultTable | None:
+    """The exact value behind an answer that one check shows."""
+    if len(best.evidence) != 1 or best.evidence[0].observation is None:
+        return None
+    observation = best.evidence[0].observation
+    return observation.value if observation.value is not None else observation.table
 
 
 def _evidence(node: Node) -> Evidence:
     check = node.action.check if isinstance(node.action, Step) else None
     assert check is not None
     assert node.observation is not None
-    return Evidence(node.id, check.tool, check.input, node.observation.brief, node.verdict.kind)
-
-
-def _candidate(group: Sequence[Branch], total: float) -> Candidate:
-    best = max(group, key=lambda branch: (weight(branch), -branch[-1].id))
-    evidence = support(best)
-    agreement = sum(weight(branch) for branch in group) / total * (1.0 if evidence else UNSUPPORTED)
-    known = [value for branch in group if (value := certainty(branch)) is not None]
-    sure = sum(known) / len(known) if known else None
-    return Candidate(
-        _text(best),
-        best[-1].id,
-        calibrated(agreement, sure),
-        agreement,
-        sure,
-        "confirmed" if evidence else "unchecked",
-        evidence,
-        len(group),
-    )
-
-
-def _text(branch: Branch) -> str:
-    action = branch[-1].action
-    assert isinstance(action, FinalAnswer)
-    return action.text
+    return Evidence(node.id, check.tool, check.input, node.observation.brief, node.verdict.kind, node.origin)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
 from agent_runtime.protocols import Expander
-from agent_runtime.scoring.ranking import is_sound, rank
 from agent_runtime.search.siblings import Siblings
 from agent_runtime.search.vote import WARM, is_decided, is_sure
 from agent_runtime.types import Node, Sampling
@@ -82,12 +81,7 @@ class BestFirst:
 
     @staticmethod
     def _is_done(tree: Expander, answered: list[Node]) -> bool:
-        paths = {node.id: tree.path(node) for node in answered}
-        leader = rank(list(paths.values()))[0]
-        return (is_sure(leader) and _is_clean(paths[leader.node_id])) or is_decided(tree, answered)
-
-
-def _is_clean(path: tuple[Node, ...]) -> bool:
-    """Whether some check confirmed the path, none refuted it, and its answer is sound."""
-    kinds = {node.verdict.kind for node in path}
-    return "confirmed" in kinds and "refuted" not in kinds and is_sound(path)
+        leader = tree.candidates(answered)[0]
+        path = next(tree.path(node) for node in answered if node.id == leader.node_id)
+        is_clean = leader.n_sound > 0 and all(node.verdict.kind != "refuted" for node in path)
+        return (is_sure(leader) and is_clean) or is_decided(tree, answered)

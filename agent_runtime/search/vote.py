@@ -5,12 +5,10 @@ only votes that an observation supports and no judge finds bad count towards it,
 ends nothing early.
 """
 
-from collections.abc import Sequence
 from math import comb
 
 from agent_runtime.protocols import Expander
-from agent_runtime.scoring.ranking import Candidate, is_sound, rank
-from agent_runtime.types import Node, Sampling
+from agent_runtime.types import Candidate, Node, Sampling
 
 # Nucleus sampling (Holtzman et al. 2020, arXiv:1904.09751): the tail of a small model's distribution holds made-up
 # names, and one such token in a query is a branch lost.
@@ -52,18 +50,13 @@ class Vote:
 
 def is_decided(tree: Expander, answered: list[Node]) -> bool:
     """Whether the leader among the sound answers would win against the runner-up with more votes, too."""
-    votes = sorted((candidate.n_votes for candidate in sound_answers(tree, answered)), reverse=True)
-    return bool(votes) and leader_wins(votes[0], votes[1] if len(votes) > 1 else 0) >= DECIDED
+    votes = sorted((candidate.n_sound for candidate in tree.candidates(answered)), reverse=True)
+    return bool(votes and votes[0]) and leader_wins(votes[0], votes[1] if len(votes) > 1 else 0) >= DECIDED
 
 
 def is_sure(leader: Candidate) -> bool:
-    """Whether the best of the answers so far is held up by a check and said with enough confidence."""
-    return leader.verdict == "confirmed" and leader.confidence >= ENOUGH
-
-
-def sound_answers(tree: Expander, answered: Sequence[Node]) -> list[Candidate]:
-    """The different answers of the sound branches, best first."""
-    return rank([path for node in answered if is_sound(path := tree.path(node))])
+    """Whether the best of the answers so far is read off a check and said with enough confidence."""
+    return leader.verdict in ("supported", "confirmed") and leader.confidence >= ENOUGH
 
 
 def leader_wins(n_first: int, n_second: int) -> float:

@@ -20,7 +20,13 @@ CHECK_LINES = 3
 RESULT_LINES = 4
 PLAN_ITEMS = 6
 MIN_TEXT_WIDTH = 24  # a deep fork on a narrow terminal wraps rather than vanish
-VERDICT_MARKS = {"confirmed": ("✓", "green"), "refuted": ("✗", "red"), "unchecked": ("·", "dim")}
+VERDICT_MARKS = {
+    "confirmed": ("✓", "bold green"),
+    "supported": ("✓", "green"),
+    "refuted": ("✗", "red"),
+    "unchecked": ("·", "dim"),
+}
+OBJECTION_LINES = 2
 STATE_MARKS = {"dead_end": ("✗ dead end", "red"), "pruned": ("○ pruned", "dim")}
 
 
@@ -89,6 +95,8 @@ class Branches:
         if node.observation is not None:
             color = VERDICT_MARKS[node.verdict.kind][1]
             yield from self._wrapped("↳ ", node.observation.brief, guide + "  ", RESULT_LINES, color)
+        for objection in node.verdict.objections if node.verdict.kind != "refuted" else ():
+            yield from self._wrapped("! ", objection.text, guide + "  ", OBJECTION_LINES, "yellow")
         if node.state in STATE_MARKS:
             label, color = STATE_MARKS[node.state]
             reason = f": {printable(node.reason)}" if node.reason else ""

@@ -21,7 +21,7 @@ STOPPED: dict[StopReason, str] = {
     "interrupted": "interrupted",
     "failed": "a part failed",
 }
-MARKS = {"confirmed": "✓", "refuted": "✗", "unchecked": "·"}
+MARKS = {"confirmed": "✓", "supported": "✓", "refuted": "✗", "unchecked": "·"}
 
 
 def head_lines(started: RunStarted, console: Console, width: int) -> Iterator[Text]:
@@ -50,8 +50,15 @@ def answer_lines(answer: Answer) -> Iterator[Text]:
         yield from (Text(line, style="bold green") for line in printable_lines(answer.text))
     if answer.missing:
         yield Text(f"missing: {printable(answer.missing)}", style="yellow")
+    for objection in answer.objections:
+        yield Text(
+            f"objection ({printable(objection.verifier)}): {printable(objection.text)}", style="yellow"
+        )
     for evidence in answer.evidence:
         yield from _evidence_lines(evidence)
+    if answer.verdict == "confirmed":
+        for ground in answer.grounds:
+            yield Text(printable(ground), style="dim")
 
 
 def _evidence_lines(evidence: Evidence) -> Iterator[Text]:
@@ -69,7 +76,8 @@ def _evidence_lines(evidence: Evidence) -> Iterator[Text]:
 def verdict_line(answer: Answer) -> str:
     """How far the answer is to be trusted, and why the run ended where that says something."""
     stopped = STOPPED[answer.stop_reason]
-    verdict = f"{answer.verdict}, confidence {answer.confidence:.2f}"
+    fitted = "" if answer.is_calibrated else ", uncalibrated"
+    verdict = f"{answer.verdict}, confidence {answer.confidence:.2f}{fitted}"
     return f"{verdict} ({stopped})" if stopped else verdict
 
 

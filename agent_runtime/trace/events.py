@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter
 
 from agent_runtime.types import Action, Answer, Check, ModelCard, Node, NodeState, Origin, Prompt, Task, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

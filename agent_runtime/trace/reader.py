@@ -23,9 +23,11 @@ from agent_runtime.trace.events import (
     RunFinished,
     RunStarted,
 )
+from agent_runtime.trace.upgrade import FIRST_SCHEMA
 from agent_runtime.trace.wire import Record, decode, explain
 from agent_runtime.types import Answer, Node
 
+READABLE_SCHEMAS = (FIRST_SCHEMA, SCHEMA_VERSION)
 MAX_LINE_BYTES = 2**26  # far above what is written: a file without newlines is not read whole
 _FIRST = b'{"seq":0,"t":'  # how every trace begins
 
@@ -48,6 +50,7 @@ class Trace:
     bad_lines: tuple[BadLine, ...] = ()
     torn_tail: bytes = b""
     n_bytes: int = 0  # of whole lines
+    schema_version: int = SCHEMA_VERSION  # of the file; what is read is brought to today's
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -117,25 +120,25 @@ def read(path: Path) -> Trace:
     records: list[Record] = []
     bad_lines: list[BadLine] = []
     sampled: dict[int, ActionSampled] = {}
-    torn_tail, offset = b"", 0
+    torn_tail, offset, version = b"", 0, SCHEMA_VERSION
     for number, line in enumerate(_lines(path), start=1):
         if number == 1:
-            _require_trace(line, path)
+            version = _require_trace(line, path)
         if not line.endswith(b"\n"):
             torn_tail = line
             break
         try:
-            records.append(_with_tokens(_next_record(line[:-1], path, records), sampled))
+            records.append(_with_tokens(_next_record(line[:-1], path, records, version), sampled))
         except ValueError as error:
             bad_lines.append(BadLine(number, offset, explain(error)))
         offset += len(line)
     if bad_lines and not records:
         raise InputError(f"{str(path)!r} is no trace of agent-runtime: line 1: {bad_lines[0].error}")
-    return Trace(path, tuple(records), tuple(bad_lines), torn_tail, offset)
+    return Trace(path, tuple(records), tuple(bad_lines), torn_tail, offset, version)
 
 
-def _next_record(line: bytes, path: Path, before: list[Record]) -> Record:
-    record = decode(line, partial(load_blob, path))
+def _next_record(line: bytes, path: Path, before: list[Record], version: int) -> Record:
+    record = decode(line, partial(load_blob, path), version)
     if before and record.seq <= before[-1].seq:
         raise ValueError(f"record {record.seq} stands behind record {before[-1].seq}")
     return record
@@ -165,24 +168,28 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise InputError(f"cannot read the trace {str(path)!r}: {error.strerror}") from error
 
 
-def _require_trace(first_line: bytes, path: Path) -> None:
-    """Refuse files of another kind; a damaged first line of a trace is no reason to refuse the rest."""
+def _require_trace(first_line: bytes, path: Path) -> int:
+    """The schema of a trace; files of another kind are refused.
+
+    A damaged first line of a trace is no reason to refuse the rest.
+    """
     version = _schema_version(first_line)
-    if version not in (None, SCHEMA_VERSION):
-        raise InputError(
-            f"{str(path)!r} is a trace of schema {version}; this version reads schema {SCHEMA_VERSION}"
-        )
+    if version not in (None, *READABLE_SCHEMAS):
+        known = " and ".join(map(str, READABLE_SCHEMAS))
+        raise InputError(f"{str(path)!r} is a trace of schema {version}; this version reads schemas {known}")
     beginning = first_line[: len(_FIRST)]
     n_alike = sum(left == right for left, right in zip(beginning, _FIRST, strict=False))
     if 2 * n_alike < len(beginning) and first_line.strip(b"\0"):
         raise InputError(f"{str(path)!r} is no trace of agent-runtime")
+    return version if isinstance(version, int) else SCHEMA_VERSION
 
 
 def _schema_version(first_line: bytes) -> object:
     try:
-        return json.loads(first_line)["event"]["schema_version"]
+        version = json.loads(first_line)["event"]["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return version if type(version) is int else repr(version)
 
 
 def grow(graph: SearchGraph, event: Event) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from agent_runtime.errors import InputError
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import (
+    SCHEMA_VERSION,
     ActionSampled,
     CheckStarted,
     Event,
@@ -57,6 +58,11 @@ def resume(trace: Trace) -> ResumeState:
         raise InputError(
             f"{str(trace.path)!r} cannot be resumed: line {bad.number} is damaged ({bad.error}); "
             "`agent-runtime replay` shows what is left"
+        )
+    if trace.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"{str(trace.path)!r} cannot be resumed: it is of schema {trace.schema_version}, and a run goes on in "
+            f"schema {SCHEMA_VERSION} only; `agent-runtime replay` shows it"
         )
     graph = trace.graph()
     sampled = [event for event in trace.events if isinstance(event, ActionSampled)]

@@ -17,7 +17,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from agent_runtime.errors import TraceError
-from agent_runtime.trace.events import EVENT, Event, RunStarted
+from agent_runtime.trace.events import EVENT, SCHEMA_VERSION, Event, RunStarted
+from agent_runtime.trace.upgrade import upgraded
 
 MAX_EVENT_BYTES = 2**20  # a line that editors and `grep` still take
 MAX_TEXT_CHARACTERS = 2**14  # in an event that is too large, a longer text becomes a blob
@@ -104,7 +105,7 @@ class Encoder:
         return self._keep_blob(text) if len(text) > MAX_TEXT_CHARACTERS else text
 
 
-def decode(line: bytes, load_blob: Callable[[str], str]) -> Record:
+def decode(line: bytes, load_blob: Callable[[str], str], schema_version: int = SCHEMA_VERSION) -> Record:
     """Read a line without its newline; `load_blob` returns the text that a text stands for.
 
     Raises:
@@ -116,13 +117,17 @@ def decode(line: bytes, load_blob: Callable[[str], str]) -> Record:
     checked, seq, seconds, body, crc = match.groups()
     if zlib.crc32(checked) != int(crc, 16):
         raise ValueError("the checksum does not match")
-    return Record(int(seq), float(seconds), _event(body, load_blob))
+    return Record(int(seq), float(seconds), _event(body, load_blob, schema_version))
 
 
-def _event(body: bytes, load_blob: Callable[[str], str]) -> Event:
-    if b"$blob " not in body and b"\\ud" not in body:  # pydantic's parser takes no lone surrogate
+def _event(body: bytes, load_blob: Callable[[str], str], schema_version: int) -> Event:
+    is_current = schema_version == SCHEMA_VERSION
+    if (
+        is_current and b"$blob " not in body and b"\\ud" not in body
+    ):  # pydantic's parser takes no lone surrogate
         return EVENT.validate_json(body)
-    return EVENT.validate_python(_map_texts(json.loads(body), load_blob))
+    data = _map_texts(json.loads(body), load_blob)
+    return EVENT.validate_python(data if is_current else upgraded(data))
 
 
 def explain(error: ValueError) -> str:

@@ -1,43 +1,44 @@
-"""Confidence: a probability that rises with agreement and with the model's certainty."""
-
-from dataclasses import replace
-
 import pytest
 
-from agent_runtime.scoring.calibration import calibrated
-from agent_runtime.scoring.ranking import certainty, rank
-from tests.scoring.test_ranking import branch
+from agent_runtime.errors import InputError
+from agent_runtime.scoring.calibration import (
+    Calibration,
+    calibration_file,
+    read_calibration,
+    write_calibration,
+)
+
+FITTED = Calibration("m", (-0.5, 1.0, 1.5, 2.0), n_items=40, brier=0.1)
 
 
-def test_without_log_probabilities_the_agreement_is_all_there_is():
-    assert calibrated(0.7, None) == 0.7
+def test_a_map_rises_with_the_share_and_with_a_confirmation():
+    low = FITTED.probability(0.3, is_confirmed=False, mean_logprob=-0.1)
+    high = FITTED.probability(0.8, is_confirmed=False, mean_logprob=-0.1)
+
+    assert low < high < FITTED.probability(0.8, is_confirmed=True, mean_logprob=-0.1)
 
 
-@pytest.mark.parametrize("sure", [-2.0, -0.3, -0.01])
-def test_more_agreement_is_more_confidence(sure: float):
-    stated = [calibrated(agreement, sure) for agreement in (0.0, 0.1, 0.5, 0.9, 1.0)]
-
-    assert stated == sorted(set(stated))
-    assert all(0 < value < 1 for value in stated)
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_no_share_makes_an_answer_certain(share: float):
+    assert 0.0 < FITTED.probability(share, is_confirmed=True, mean_logprob=None) < 1.0
 
 
-def test_words_that_the_model_was_surer_of_are_more_confidence():
-    assert calibrated(0.9, -0.02) > calibrated(0.9, -0.5)
+def test_a_map_is_kept_by_the_weights_that_it_was_fitted_to(tmp_path):
+    path = calibration_file(tmp_path, "m", "ab" * 32)
+
+    write_calibration(path, FITTED)
+
+    assert read_calibration(path, "m") == FITTED
+    assert read_calibration(calibration_file(tmp_path, "m", "cd" * 32), "m") is None
 
 
-def test_the_certainty_of_a_branch_is_over_the_tokens_that_were_chosen():
-    first, last = branch("12", ("SELECT 1", "v\n12"))
-    path = (replace(first, logprobs=(-0.2, 0.0, -0.4)), replace(last, logprobs=(0.0, -0.6)))
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"model": "other", "coefficients": [0, 1, 2, 3]}', '{"model": "m", "coefficients": [0, 1]}'],
+)
+def test_a_file_that_is_no_map_of_this_model_is_refused(tmp_path, text: str):
+    path = tmp_path / "map.json"
+    path.write_text(text)
 
-    assert certainty(path) == pytest.approx(-0.4)
-    assert certainty((first, last)) is None
-
-
-def test_an_unsure_chain_is_shown_with_less_confidence_than_a_sure_one_of_the_same_evidence():
-    first, last = branch("12", ("SELECT 1", "v\n12"))
-
-    def stated(logprob: float) -> float:
-        (candidate,) = rank([(replace(first, logprobs=(logprob,)), last)])
-        return candidate.confidence
-
-    assert stated(-0.01) > stated(-1.0)
+    with pytest.raises(InputError, match="agent-runtime calibrate"):
+        read_calibration(path, "m")
