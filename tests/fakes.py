@@ -9,6 +9,8 @@ from agent_runtime.limits.budget import Budget, Meter
 from agent_runtime.models.scripted import Script, ScriptedModel
 from agent_runtime.protocols import Tool
 from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.judge import Judge
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import Event
 from agent_runtime.types import Action, Check, FinalAnswer, Node, Observation, Plan, Prompt, Step, Task, Value
@@ -47,10 +49,14 @@ class Run:
     """A loop over a scripted model, with everything it emitted."""
 
     def __init__(
-        self, script: Script, budget: Budget = Budget(), tools: Sequence[Tool] | None = None
+        self,
+        script: Script,
+        budget: Budget = Budget(),
+        tools: Sequence[Tool] | None = None,
+        score: float | None = None,
     ) -> None:
         self.events: list[Event] = []
-        self.model = ScriptedModel(script)
+        self.model = ScriptedModel(script, None if score is None else lambda _: score)
         self.graph = SearchGraph()
         self.graph.add(Node(0, None, 0, seed=7))
         self.meter = Meter(budget)
@@ -60,7 +66,7 @@ class Run:
             Prompt("How much?"),
             self.model,
             Dispatcher(named, TASK, seconds=5.0),
-            Checks(),
+            Combined(Checks(), Judge(self.model)),
             self.graph,
             self.meter,
             self.events.append,

@@ -26,7 +26,7 @@ from agent_runtime.types import (
 from tests.fakes import PLAN, Run, answer, step
 
 
-async def test_a_checked_step_gets_its_observation_and_is_confirmed():
+async def test_a_checked_step_gets_its_observation_and_is_supported():
     run = Run(branches([PLAN, step("2+3"), answer("5")]))
 
     await Chain().search(run.loop)
@@ -34,7 +34,7 @@ async def test_a_checked_step_gets_its_observation_and_is_confirmed():
     checked = run.graph.node(2)
     assert checked.observation is not None
     assert checked.observation.text == "5"
-    assert checked.verdict.kind == "confirmed"
+    assert checked.verdict.kind == "supported"
     assert run.graph.node(3).state == "answered"
 
 
@@ -69,10 +69,10 @@ async def test_what_judging_took_is_on_the_judged_node_on_the_meter_and_in_the_t
     await Chain().search(run.loop)
 
     checked = run.graph.node(2)
-    assert checked.verdict == Verdict("confirmed", "calc: 5", 0.8, cost)
+    assert checked.verdict == Verdict("supported", ("calc: 5",), (), 0.8, cost)
     assert checked.usage.judge_tokens == 11
     assert NodeAdded(checked) in run.events
-    assert run.meter.total().judge_tokens == 3 * 11
+    assert run.meter.total().judge_tokens == 2 * 11  # the step whose check came back, and the answer
     assert sum((node.usage for node in run.graph), Usage()) == run.meter.spent
 
 
@@ -191,14 +191,14 @@ def test_child_seeds_differ_by_index(parent: int, left: int, right: int):
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["confirmed", "refuted", "unchecked"]), st.none() | st.floats(0, 1)))
+    st.lists(st.tuples(st.sampled_from(["supported", "refuted", "unchecked"]), st.none() | st.floats(0, 1)))
 )
 def test_a_path_score_stays_between_zero_and_one(verdicts):
     from agent_runtime.types import Node
 
     path: list[Node] = []
     for depth, (kind, score) in enumerate(verdicts, 1):
-        value = path_score(path, Verdict(kind, "", score))
+        value = path_score(path, Verdict(kind, score=score))
         path.append(Node(depth, depth - 1, depth, path_score=value))
 
     assert all(0 <= node.path_score <= 1 for node in path)

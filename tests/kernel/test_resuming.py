@@ -80,7 +80,7 @@ async def test_a_run_killed_after_any_event_resumes_to_the_same_answer_tree_and_
         assert resumed.usage.model_seconds == pytest.approx(golden.usage.model_seconds)
         assert [node.action for node in read(cut).graph()] == [node.action for node in golden_graph]
     assert bool(golden.usage.judge_tokens) == bool(judge)
-    assert len(golden.usage_by_strategy) == (2 if strategy is STAGES else 1)
+    assert len(golden.usage_by_strategy) == (3 if strategy is STAGES else 1)
 
 
 async def test_resuming_asks_the_model_only_for_what_is_not_recorded(tmp_path):

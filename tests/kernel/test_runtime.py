@@ -61,7 +61,8 @@ async def runtime(
         "chain",
         energy=lambda device: read_joules,
     )
-    config = RunConfig.load({"trace": tmp_path / "run.jsonl", **settings})
+    given = {"trace": tmp_path / "run.jsonl", "min_confidence": 0.4, **settings}
+    config = RunConfig.load(given)
     async with anyio.create_task_group() as group:
         yield Runtime(parts, config, group)
 
@@ -70,7 +71,7 @@ async def test_a_question_becomes_an_answer_with_its_evidence(tmp_path):
     async with runtime(branches(GOOD), tmp_path) as rt:
         found = await rt.solve("How much is 2+3?")
 
-    assert (found.text, found.verdict, found.stop_reason) == ("5", "confirmed", "answered")
+    assert (found.text, found.verdict, found.stop_reason) == ("5", "supported", "answered")
     assert [evidence.input for evidence in found.evidence] == ["2+3"]
     assert found.usage.tool_calls == 1
     assert found.usage.n_tokens > 0
@@ -301,11 +302,12 @@ async def n_branches_of(path: Path, **settings: object) -> int:
     return sum(not graph.children(node.id) for node in graph)
 
 
-@pytest.mark.parametrize("think", ["quick", "standard", "deep"])
-async def test_a_thinking_time_opens_no_more_branches_than_it_is_allotted(think, tmp_path):
+@pytest.mark.parametrize(("think", "n_opened"), [("quick", 1), ("standard", 4), ("deep", 34)])
+async def test_a_thinking_time_opens_no_more_branches_than_it_is_allotted(think, n_opened, tmp_path):
+    """Where no branch answers, there is nothing to derive a second time."""
     n_branches = await n_branches_of(tmp_path / "run.jsonl", think=think)
 
-    assert n_branches == ALLOTMENTS[think].branches
+    assert n_branches == n_opened <= ALLOTMENTS[think].branches
 
 
 async def test_auto_leaves_it_at_a_pass_and_a_vote_where_nobody_finds_anything(tmp_path):

@@ -56,12 +56,13 @@ async def test_on_columns_the_weights_do_not_know_no_branch_repeats_a_failing_ac
     ],
 )
 async def test_a_python_check_runs_in_a_real_sandbox_and_holds_the_answer_up(sandbox, tmp_path):
-    config = RunConfig.load({"think": "quick", "sandbox": sandbox, "trace": tmp_path / "run.jsonl"})
+    settings = {"think": "quick", "sandbox": sandbox, "min_confidence": 0.4}
+    config = RunConfig.load({**settings, "trace": tmp_path / "run.jsonl"})
 
     async with open_runtime(config, model=ScriptedModel(branches(CODE_RUN))) as runtime:
         found = await runtime.solve("What is the sum of the numbers from 1 to 100?")
 
-    assert (found.text, found.verdict) == ("5050", "confirmed")
+    assert (found.text, found.verdict) == ("5050", "supported")
     assert found.evidence[0].tool == "python"
 
 

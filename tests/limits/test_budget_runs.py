@@ -114,6 +114,7 @@ async def one_run(number: int, folder) -> Outcome:
     model = Whimsical(script)
     found = None
     settings: dict[str, Any] = {**limits, "seed": number, "trace": trace, "dollars_per_hour": 1.0}
+    settings["min_confidence"] = 0.2
     async with runtime(model, folder, strategy, **settings) as rt:
         with contextlib.suppress(Failing):
             found = await rt.solve("How much?")

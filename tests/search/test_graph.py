@@ -65,7 +65,7 @@ def graphs(draw: st.DrawFn) -> SearchGraph:
                 parent.depth + 1,
                 draw(actions),
                 draw(st.none() | st.builds(Observation, texts, texts, texts)),
-                Verdict("confirmed", draw(texts), draw(st.none() | st.floats(0, 1))),
+                Verdict("supported", (draw(texts),), (), draw(st.none() | st.floats(0, 1))),
                 draw(st.sampled_from(["open", "dead_end", "answered", "pruned"])),
                 draw(st.floats(0, 1)),
                 token_ids=(1, 2),

@@ -10,6 +10,7 @@ from agent_runtime.search.auto import Auto
 from agent_runtime.search.beam import Beam
 from agent_runtime.search.best_first import BestFirst
 from agent_runtime.search.chain import Chain
+from agent_runtime.search.corroborate import Corroborated
 from agent_runtime.search.diverse import DiverseTrees
 from agent_runtime.search.mcts import MonteCarlo
 from agent_runtime.search.vote import Vote, leader_wins
@@ -52,7 +53,7 @@ async def test_a_backtrack_goes_on_in_the_stream_under_a_chain():
 
 
 async def test_best_first_leaves_a_branch_that_gave_up_and_takes_another():
-    run = Run(branches([PLAN, Backtrack("no idea")], GOOD))
+    run = Run(branches([PLAN, Backtrack("no idea")], GOOD), score=0.95)
 
     await BestFirst(n_plans=2).search(run.loop)
 
@@ -60,8 +61,8 @@ async def test_best_first_leaves_a_branch_that_gave_up_and_takes_another():
     assert "backtracked: no idea" in {node.reason for node in run.graph}
 
 
-async def test_best_first_stops_at_the_first_answer_whose_checks_hold():
-    run = Run(branches(GOOD))
+async def test_best_first_stops_at_the_first_answer_whose_checks_hold_and_whose_judge_is_content():
+    run = Run(branches(GOOD), score=0.95)
 
     await BestFirst(n_plans=3).search(run.loop)
 
@@ -71,21 +72,21 @@ async def test_best_first_stops_at_the_first_answer_whose_checks_hold():
 
 async def test_best_first_goes_on_behind_an_answer_that_its_checks_do_not_hold_up():
     guess: list[Action] = [Plan(("Guess",)), step("2+3"), answer("77")]
-    run = Run(branches(guess, GOOD))
+    run = Run(branches(guess, GOOD), score=0.95)
 
     await BestFirst(n_plans=2, n_parallel=1).search(run.loop)
 
-    assert [node.action for node in run.graph.answers()] == [answer("77"), answer("5")]
+    assert [node.action for node in run.graph.answers()][:2] == [answer("77"), answer("5")]
+    assert run.loop.candidates()[0].text == "5"
 
 
-async def test_best_first_goes_on_behind_a_clean_answer_that_the_model_was_not_sure_of():
+async def test_best_first_goes_on_behind_a_clean_answer_that_nobody_judged():
     again: list[Action] = [PLAN, step("4+1", "Again."), answer("5")]
-    once_more: list[Action] = [PLAN, step("3+2", "Once more."), answer("5")]
-    run = Run(unsure(GOOD, again, once_more))
+    run = Run(branches(GOOD, again))
 
     await BestFirst(n_plans=1, n_parallel=1).search(run.loop)
 
-    assert [node.action for node in run.graph.answers()] == [answer("5")] * 3
+    assert [node.action for node in run.graph.answers()] == [answer("5")] * 2
 
 
 async def test_best_first_first_follows_the_likeliest_actions_and_samples_where_it_comes_back():
@@ -121,12 +122,30 @@ async def test_best_first_comes_to_an_end_when_every_branch_loops():
     assert run.adder.inputs == ["oops"]
 
 
-async def test_auto_is_content_with_a_supported_greedy_answer():
-    run = Run(branches(GOOD))
+async def test_auto_derives_a_sure_greedy_answer_a_second_time_and_is_content():
+    run = Run(branches(GOOD), score=0.95)
 
     await Auto({"chain": Chain(), "vote": Vote(4)}).search(run.loop)
 
-    assert len(run.graph.answers()) == 1
+    assert [node.strategy for node in run.graph.answers()] == ["chain", "corroborate"]
+
+
+async def test_the_branch_that_looks_for_a_second_derivation_is_told_what_was_tried():
+    run = Run(branches(GOOD), score=0.95)
+
+    await Corroborated(Chain(), n_tries=1).search(run.loop)
+
+    first, *_, last = run.model.requests
+    assert first.notes == ()
+    assert "2+3" in last.notes[0]
+
+
+async def test_no_second_derivation_is_looked_for_where_there_is_no_first():
+    run = Run(branches(LOOPING))
+
+    await Corroborated(Chain()).search(run.loop)
+
+    assert {node.strategy for node in run.graph if node.action} == {""}
 
 
 async def test_auto_goes_on_where_the_greedy_pass_failed():

@@ -58,7 +58,7 @@ def test_each_node_shows_thought_check_result_mark_and_score():
     lines = "\n".join(final(a_run()))
 
     assert "✓ Sum the amounts" in lines
-    assert "confirmed 0.50" in lines
+    assert "supported 0.50" in lines
     assert "sql SELECT sum(amount) FROM transfers WHERE src = 'Acme Ltd'" in lines
     assert "↳ 12000" in lines
     assert "★ 12000" in lines

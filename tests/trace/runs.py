@@ -55,7 +55,7 @@ def grown(
     """The events of one node: sampled, its check, and the node."""
     check = action.check if isinstance(action, Step) else None
     observation = Observation(check.tool, result, result, outcome, 0.25) if check else None
-    kind: VerdictKind = "unchecked" if check is None else "confirmed" if outcome == "ok" else "refuted"
+    kind: VerdictKind = "unchecked" if check is None else "supported" if outcome == "ok" else "refuted"
     usage = COST + Usage(tool_calls=1, tool_seconds=0.25) if check else COST
     node = Node(
         node_id,
@@ -63,7 +63,7 @@ def grown(
         depth,
         action,
         observation,
-        Verdict(kind, result),
+        Verdict(kind, (result,)),
         state,
         0.5,
         token_ids=(node_id, 5),
@@ -81,8 +81,8 @@ def a_run() -> list[Event]:
     answer = Answer(
         "12000",
         0.91,
-        "confirmed",
-        (Evidence(4, "sql", query.input, "12000", "confirmed"),),
+        "supported",
+        (Evidence(4, "sql", query.input, "12000", "supported"),),
         Usage(think_tokens=15, tool_calls=2),
         "answered",
         "12000",

@@ -189,7 +189,7 @@ def benign(path: Path, payload: Payload, monkeypatch: pytest.MonkeyPatch) -> Non
             path.write_bytes(b"")
             assert read(path).events == ()
         case "trace from an older schema version":
-            path.write_bytes(whole.replace(b'"schema_version":1', b'"schema_version":0'))
+            path.write_bytes(whole.replace(b'"schema_version":2', b'"schema_version":0'))
             with pytest.raises(InputError, match="schema 0"):
                 read(path)
         case other:

@@ -144,10 +144,10 @@ def test_a_file_of_another_kind_is_refused(path: Path, content: bytes):
         read(path)
 
 
-@pytest.mark.parametrize("version", [0, 2, "9"])
+@pytest.mark.parametrize("version", [0, 3, "9"])
 def test_another_schema_is_refused_by_its_version(path: Path, version: object):
     whole = write(path, a_run()).read_text()
-    path.write_text(whole.replace('"schema_version":1', f'"schema_version":{version}'.replace("'", '"')))
+    path.write_text(whole.replace('"schema_version":2', f'"schema_version":{version}'.replace("'", '"')))
 
     with pytest.raises(InputError, match=f"schema {version}"):
         read(path)

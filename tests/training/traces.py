@@ -27,7 +27,7 @@ NODES = (
         2,
         Step("Wrong turn.", Check("calc", "1 / 0")),
         Observation("calc", "division by zero", "error: division by zero", "error"),
-        Verdict("refuted", "division by zero"),
+        Verdict("refuted", ("division by zero",)),
         state="dead_end",
     ),
     Node(
@@ -36,14 +36,14 @@ NODES = (
         2,
         Step("Add.", Check("calc", "1 + 1")),
         Observation("calc", "2", "2"),
-        Verdict("confirmed", "2"),
+        Verdict("supported", ("2",)),
     ),
     Node(4, 3, 3, FinalAnswer("2"), state="answered"),
     Node(5, 3, 3, FinalAnswer("3"), state="answered"),
 )
 
 
-def record(path: Path, verdict: str = "confirmed") -> Path:
+def record(path: Path, verdict: str = "supported") -> Path:
     """Write the run into `path`."""
     card = ModelCard("scripted", "none", 1000, "abc")
     with Recorder(path, []) as recorder:
@@ -54,6 +54,6 @@ def record(path: Path, verdict: str = "confirmed") -> Path:
         )
         for node in NODES:
             recorder.record(NodeAdded(node))
-        kind = "confirmed" if verdict == "confirmed" else "unchecked"
+        kind = "supported" if verdict == "supported" else "unchecked"
         recorder.record(RunFinished(Answer("2", 0.9, kind, (), Usage(), "answered", node_id=4)))  # type: ignore[arg-type]
     return path

@@ -86,8 +86,10 @@ def surviving_path(trace: Trace) -> tuple[Node, ...] | None:
     thumbs = {review.node_id: review.is_up for review in read_reviews(trace.path)}
     if thumbs.get(finished.answer.node_id) is False:
         return None
-    is_confirmed = finished.answer.verdict == "confirmed" or thumbs.get(finished.answer.node_id) is True
-    return tuple(path) if is_confirmed else None
+    is_verified = (
+        finished.answer.verdict in ("supported", "confirmed") or thumbs.get(finished.answer.node_id) is True
+    )
+    return tuple(path) if is_verified else None
 
 
 def surviving_sample(trace: Trace, tokenizer: ReadingTokenizer) -> Sample | None:

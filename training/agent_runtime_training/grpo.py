@@ -40,7 +40,7 @@ def reward(example: Example, rollout: Rollout, max_tokens: int) -> float:
     The small parts together stay below what a right answer brings, so that none of them is worth a wrong one.
     """
     steps = [node for node in rollout.path if isinstance(node.action, Step) and node.action.check is not None]
-    held = sum(node.verdict.kind == "confirmed" for node in steps) / len(steps) if steps else 0.0
+    held = sum(node.verdict.kind == "supported" for node in steps) / len(steps) if steps else 0.0
     is_answered = rollout.answer is not None
     is_well_formed = not any(isinstance(node.action, Malformed) for node in rollout.path)
     return (

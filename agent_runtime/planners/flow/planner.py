@@ -17,7 +17,6 @@ from agent_runtime.jobs.cashflow.sql import quote
 from agent_runtime.planners.flow.plans import FlowPlan, plans
 from agent_runtime.planners.flow.reading import mentions, read
 from agent_runtime.protocols import Likelihoods, Model
-from agent_runtime.scoring.ranking import table_rows
 from agent_runtime.types import (
     Action,
     Check,
@@ -174,6 +173,15 @@ def in_order(named: Sequence[tuple[str, str]], question: str) -> list[tuple[str,
     """(kind, name) pairs in the order in which the question names them."""
     lowered = question.lower()
     return sorted(named, key=lambda pair: lowered.find(pair[1].lower()))
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """The rows of a rendered table."""
+    return [
+        [cell.strip() for cell in line.split("|")]
+        for line in text.split("\n")[1:]
+        if not line.startswith("(")
+    ]
 
 
 def rows(text: str) -> list[list[str]]:

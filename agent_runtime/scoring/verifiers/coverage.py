@@ -8,6 +8,7 @@ in text-to-SQL", EMNLP), here turned round: it does not tell a model what to wri
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from agent_runtime.scoring.named_values import dates, numbers, values
 from agent_runtime.types import FinalAnswer, Node, Objection, Observation, Prompt, Step, Verdict
@@ -38,11 +39,19 @@ def _judged(prompt: Prompt, path: Sequence[Node]) -> Verdict:
 def unread(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> tuple[str, ...]:
     """What the question names and neither a check nor its result shows."""
     seen = "\n".join(f"{_written(step)}\n{result.text}" for step, result in used)
-    folded, known = seen.casefold(), values(seen)
+    folded, known = seen.casefold(), values(seen) | _ends(prompt, used)
     n_rows = {result.table.n_rows for _, result in used if result.table is not None}
     texts = [text for text in (*prompt.mentions, *dates(prompt.question)) if text.casefold() not in folded]
     named = numbers(_without(prompt.question, prompt.mentions))
     return (*texts, *(one.text for one in named if not one.values & known and not one.values & n_rows))
+
+
+def _ends(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> frozenset[Fraction]:
+    """What a program may mean by a number beside it: a range ends before its last, and starts at 0 or 1 unsaid."""
+    programs = {tool.name for tool in prompt.tools if tool.form.is_verbatim}
+    written = [_written(step) for step, _ in used if step.check is not None and step.check.tool in programs]
+    near = {value + shift for text in written for value in values(text) for shift in (-1, 1)}
+    return frozenset({*near, Fraction(0), Fraction(1)} if written else ())
 
 
 def is_made_up(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> bool:

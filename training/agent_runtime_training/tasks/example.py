@@ -85,7 +85,7 @@ class Example:
 def verdict_of(turn: Turn) -> Verdict:
     """What the result of a turn's check alone says about it."""
     if isinstance(turn.action, Malformed):
-        return Verdict("refuted", turn.action.error)
+        return Verdict("refuted", (turn.action.error,))
     if not isinstance(turn.action, Step) or turn.observation is None:
         return Verdict()
-    return Verdict("confirmed" if turn.observation.outcome == "ok" else "refuted", turn.observation.text)
+    return Verdict("supported" if turn.observation.outcome == "ok" else "refuted", (turn.observation.text,))
