@@ -23,13 +23,13 @@ def unasked(request: object) -> Plan:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_golden_run_is_whole_and_confirmed(name):
+def test_a_golden_run_of_an_older_schema_is_whole_and_reads_as_supported(name):
     trace = read(TRACES / f"{name}.jsonl")
 
     assert trace.finished is not None
     assert (trace.bad_lines, trace.torn_tail) == ((), b"")
     assert trace.finished.answer.text == ANSWERS[name]
-    assert trace.finished.answer.verdict == "confirmed"
+    assert trace.finished.answer.verdict == "supported"
     assert trace.finished.answer.evidence
 
 
@@ -38,5 +38,5 @@ async def test_a_golden_run_decided_anew_gives_its_answer_without_a_model(name):
     async with open_runtime(RunConfig.load(), model=ScriptedModel(unasked)) as runtime:
         found = await runtime.redecide(TRACES / f"{name}.jsonl")
 
-    assert (found.text, found.verdict) == (ANSWERS[name], "confirmed")
+    assert (found.text, found.verdict) == (ANSWERS[name], "supported")
     assert found.usage_by_strategy == {"chain": found.usage}
