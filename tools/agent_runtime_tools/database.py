@@ -16,11 +16,12 @@ from pathlib import Path
 
 import anyio
 
+from agent_runtime.dialogue import results
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, TableFunction, TableSchema, Task
+from agent_runtime.types import Observation, ResultTable, TableFunction, TableSchema, Task
+from agent_runtime_tools.cells import MAX_TEXT
 from agent_runtime_tools.private_file import PrivateFolder
-from agent_runtime_tools.result_text import MAX_TEXT, cut
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
 from agent_runtime_tools.worker import MAX_CALLS, Worker
@@ -187,17 +188,20 @@ class Database:
         """
         if DESCRIBE.fullmatch(text):
             return await self._observe_tables(task, seconds)
-        request = {"do": "query", "text": text, "rows": self._limits.n_rows}
         started = time.monotonic()
+        request = {"do": "query", "text": text, "rows": self._limits.n_rows, "counted": results.COUNTED_ROWS}
         reply = await self._call(self._of(task), request, seconds)
         if "error" in reply:
             raise ToolError(str(reply["error"]))
+        table = _result(reply)
+        written = results.texts(table)
         return Observation(
             tool=self.name,
-            text=str(reply["text"]),
-            brief=str(reply["brief"]),
+            text=written.text,
+            brief=written.brief,
             seconds=time.monotonic() - started,
-            is_truncated=bool(reply["is_truncated"]),
+            is_truncated=reply["is_cut"] or table.n_rows != len(table.rows),
+            table=table,
         )
 
     async def describe(self, task: Task, seconds: float = PROFILE_SECONDS) -> str:
@@ -213,7 +217,7 @@ class Database:
     async def _observe_tables(self, task: Task, seconds: float) -> Observation:
         started = time.monotonic()
         described = await self.describe(task, seconds)
-        text, brief = cut(described, MAX_TEXT), cut(described, MAX_CONTEXT)
+        text, brief = results.cut(described, MAX_TEXT), results.cut(described, MAX_CONTEXT)
         took = time.monotonic() - started
         return Observation(self.name, text, brief, seconds=took, is_truncated=text != described)
 
@@ -273,12 +277,16 @@ class Database:
 
 
 def _table(table: Message) -> Table:
-    return Table(
-        table["name"],
-        tuple((name, kind) for name, kind in table["columns"]),
-        table["n_rows"],
-        None if table["sample"] is None else tuple(table["sample"]),
-    )
+    columns = tuple((name, kind) for name, kind in table["columns"])
+    sample = table["sample"]
+    if sample is not None:
+        sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
+    return Table(table["name"], columns, table["n_rows"], sample)
+
+
+def _result(reply: Message) -> ResultTable:
+    columns = tuple((str(name), str(kind)) for name, kind in reply["columns"])
+    return ResultTable(columns, tuple(map(tuple, reply["rows"])), reply["n_rows"])
 
 
 def _function(name: str, parameters: str, columns: Sequence[str]) -> TableFunction:
