@@ -21,6 +21,7 @@ from agent_runtime.dialogue.results import two_decimals
 from agent_runtime.errors import InputError, ToolError, ToolTimeout
 from agent_runtime.protocols import Closable, PreparedTool, Tool
 from agent_runtime.types import Observation, ResultTable, TableFunction, Task
+from agent_runtime_tools import database as database_module
 from agent_runtime_tools.database import Database, DatabaseLimits
 
 TRANSFERS = (
@@ -198,6 +199,36 @@ async def test_columns_that_do_not_fit_are_named(database, task):
 
     assert observation.brief.endswith("\n(and 4 more columns: column_4, column_5, column_6, column_7)")
     assert len(observation.table.rows[0]) == 8
+
+
+# --- remarks and shapes
+
+
+async def test_what_speaks_against_a_query_stands_below_its_rows(database, task):
+    observation = await database.run(
+        "SELECT count(*) AS n FROM transfers WHERE ordering_party = 'ACME'", task, 10.0
+    )
+
+    literal, empty = observation.remarks
+    assert (literal.kind, literal.is_refuting) == ("literal", True)
+    assert (empty.kind, empty.is_refuting) == ("empty", False)
+    assert observation.brief == (
+        "n\n0\nwarning: no 'ACME' in ordering_party; near: 'Acme' (1 row)\n"
+        "note: the count is 0: no row passes the conditions"
+    )
+    assert observation.text == observation.brief
+    assert observation.shape == ("aggregate", "filter", "scan:transfers")
+
+
+async def test_a_review_that_takes_too_long_is_left_out_and_the_result_stands(database, task, monkeypatch):
+    monkeypatch.setattr(database_module, "REVIEW_SECONDS", 0.0)
+
+    observation = await database.run(
+        "SELECT count(*) AS n FROM transfers WHERE ordering_party = 'ACME'", task, 10.0
+    )
+
+    assert observation.table.rows == ((0,),)
+    assert (observation.shape, observation.remarks) == (("unread",), ())
 
 
 # --- errors
@@ -439,6 +470,7 @@ from pathlib import Path
 sys.path[:0] = [{root!r}, {tools!r}]
 import anyio
 from agent_runtime.types import Task
+from agent_runtime_tools import database as database_module
 from agent_runtime_tools.database import Database
 
 async def main():

@@ -10,7 +10,8 @@ Not covered: what the worker's limits do not bound (see `database_worker`), and 
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import anyio
 from agent_runtime.dialogue import results
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, ResultTable, TableFunction, TableSchema, Task
+from agent_runtime.types import Observation, Remark, ResultTable, TableFunction, TableSchema, Task
 from agent_runtime_tools.cells import MAX_TEXT
 from agent_runtime_tools.private_file import PrivateFolder
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
@@ -29,6 +30,8 @@ from agent_runtime_tools.worker import MAX_CALLS, Worker
 PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
+REVIEW_SECONDS = 2.0  # 10 ms as a rule; a million different texts take half a second
+UNREAD = ("unread",)  # the shape of a query that could not be read in time
 DESCRIBE = re.compile(r"\s*DESCRIBE\s*;?\s*", re.IGNORECASE)
 TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
@@ -44,6 +47,7 @@ class DatabaseLimits:
     n_workers: int = 2  # for one task; DuckDB uses two threads in each
 
 
+Ask = Callable[[Message, float], Awaitable[Message]]
 Macros = Sequence[str] | Callable[[tuple[TableSchema, ...]], Sequence[str]]
 
 
@@ -190,11 +194,15 @@ class Database:
             return await self._observe_tables(task, seconds)
         started = time.monotonic()
         request = {"do": "query", "text": text, "rows": self._limits.n_rows, "counted": results.COUNTED_ROWS}
-        reply = await self._call(self._of(task), request, seconds)
-        if "error" in reply:
-            raise ToolError(str(reply["error"]))
-        table = _result(reply)
-        written = results.texts(table)
+        async with self._at_work(self._of(task)) as ask:
+            started_work = time.monotonic()
+            reply = await ask(request, seconds)
+            if "error" in reply:
+                raise ToolError(str(reply["error"]))
+            table = _result(reply)
+            left = min(seconds - (time.monotonic() - started_work), REVIEW_SECONDS)
+            shape, remarks = await _reviewed(ask, text, table, left)
+        written = results.texts(table, remarks)
         return Observation(
             tool=self.name,
             text=written.text,
@@ -202,6 +210,8 @@ class Database:
             seconds=time.monotonic() - started,
             is_truncated=reply["is_cut"] or table.n_rows != len(table.rows),
             table=table,
+            remarks=remarks,
+            shape=shape,
         )
 
     async def describe(self, task: Task, seconds: float = PROFILE_SECONDS) -> str:
@@ -228,13 +238,19 @@ class Database:
             raise ToolError("there are no tables to query: no table file came with the question") from None
 
     async def _call(self, loaded: _Loaded, request: Message, seconds: float) -> Message:
+        async with self._at_work(loaded) as ask:
+            return await ask(request, seconds)
+
+    @asynccontextmanager
+    async def _at_work(self, loaded: _Loaded) -> AsyncIterator[Ask]:
+        """A worker that has the tables open and answers nobody else meanwhile."""
         async with loaded.slots:
             worker = self._take(loaded)
             loaded.busy.add(worker)
             try:
                 if not worker.n_calls:
                     await self._open(worker, loaded)
-                return await worker.call(request, seconds, is_alone=len(loaded.busy) == 1)
+                yield lambda request, seconds: worker.call(request, seconds, is_alone=len(loaded.busy) == 1)
             finally:
                 loaded.busy.discard(worker)
                 await self._put_back(worker, loaded)
@@ -282,6 +298,25 @@ def _table(table: Message) -> Table:
     if sample is not None:
         sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
     return Table(table["name"], columns, table["n_rows"], sample)
+
+
+async def _reviewed(
+    ask: Ask, text: str, table: ResultTable, seconds: float
+) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
+    """How a result was derived and what speaks against it; nothing where finding that out takes too long."""
+    first = table.rows[0] if table.n_rows == 1 else ()
+    found: Message = {
+        "n_rows": len(table.rows),
+        "is_null": all(cell is None for row in table.rows for cell in row),
+        "zeros": [place for place, cell in enumerate(first) if not isinstance(cell, str) and cell == 0],
+    }
+    shape: tuple[str, ...] = UNREAD
+    try:
+        shape = tuple((await ask({"do": "shape", "text": text}, seconds))["shape"])
+        reply = await ask({"do": "review", "text": text} | found, seconds)
+    except (ToolError, SandboxError):  # that worker is gone; the result that it gave stands
+        return shape, ()
+    return shape, tuple(Remark(*remark) for remark in reply["remarks"])
 
 
 def _result(reply: Message) -> ResultTable:

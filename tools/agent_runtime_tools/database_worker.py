@@ -21,6 +21,8 @@ import duckdb
 from agent_runtime_tools.cells import Cell, cell, is_lossy, kept, kind_of, written_out
 from agent_runtime_tools.mentions import mention_query, mentioned
 from agent_runtime_tools.query_errors import explain
+from agent_runtime_tools.review.review import read, remarks_on, shape_of
+from agent_runtime_tools.review.tree import QueryTree
 from agent_runtime_tools.serving import Limits, Message, serve
 from agent_runtime_tools.sql_gate import Gate, Refused
 from agent_runtime_tools.table_loading import load
@@ -79,7 +81,8 @@ class Session:
         self._names: list[str] = []
         self._tables: dict[str, tuple[str, ...]] = {}
         self._gate = Gate({})
-        self._n_rows = 0
+        self._kinds: dict[str, list[tuple[str, str]]] = {}
+        self._last: tuple[str, QueryTree | None] = "", None  # read once, for its shape and its review
 
     def handle(self, request: Message) -> Message:
         try:
@@ -97,6 +100,10 @@ class Session:
                     return self._open(request["file"], request["memory"])
                 case "query":
                     return self._query(request["text"], request["rows"], request["counted"])
+                case "shape":
+                    return {"shape": shape_of(self._read(request["text"]))}
+                case "review":
+                    return {"remarks": self._review(request)}
                 case _:
                     return self._profile()
         except (TableError, Refused) as refusal:
@@ -148,6 +155,7 @@ class Session:
         self._database = duckdb.connect(file, read_only=True, config=settings)
         tables = self._describe()
         self._tables = {table["name"]: tuple(name for name, _ in table["columns"]) for table in tables}
+        self._kinds = {table["name"]: table["columns"] for table in tables}
         self._gate = Gate(
             self._tables,
             macros=self._column("SELECT function_name FROM duckdb_functions() WHERE NOT internal"),
@@ -239,6 +247,22 @@ class Session:
         assert self._parser is not None
         statement = self._gate.check(self._parser, written_out(text, are_lossy))
         return list(self.database.execute(statement).fetchmany(n_kept))
+
+    def _read(self, text: str) -> QueryTree | None:
+        if self._last[0] != text:
+            self._last = text, read(text, self._kinds)
+        return self._last[1]
+
+    def _review(self, request: Message) -> list[tuple[str, str, bool]]:
+        query = self._read(request["text"])
+        with self._reading() as database:
+            return remarks_on(
+                query,
+                lambda statement: database.execute(statement).fetchall(),
+                request["n_rows"],
+                request["is_null"],
+                request["zeros"],
+            )
 
     def _profile(self) -> Message:
         """For each table the columns whose values are all there and all different: what rows can be named by."""
