@@ -20,7 +20,16 @@ import anyio
 from agent_runtime.dialogue import results
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, Remark, ResultTable, TableFunction, TableSchema, Task
+from agent_runtime.types import (
+    Demonstration,
+    Observation,
+    Remark,
+    ResultTable,
+    TableFunction,
+    TableSchema,
+    Task,
+    ToolForm,
+)
 from agent_runtime_tools.cells import MAX_TEXT
 from agent_runtime_tools.private_file import PrivateFolder
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
@@ -77,6 +86,28 @@ class Database:
     description = (
         "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows each column's "
         "exact type, a sample, and whether it tells the rows apart"
+    )
+    form = ToolForm(
+        guide=(
+            "DuckDB: one SELECT or WITH statement. Texts stand in single quotes exactly as the cells have them; names "
+            "with blanks in double quotes. Days: year(d), strftime(d, '%Y-%m'), date_diff('day', a, b), "
+            "d + INTERVAL 1 MONTH. Texts that are numbers: TRY_CAST(x AS DOUBLE). Use ILIKE to find how a text is "
+            "written. Select what was asked for and nothing else; do not round."
+        ),
+        demonstrations=(
+            Demonstration(
+                question="Which harbour took the most crates from Lund in 2023?",
+                thought="Sum the crates by harbour.",
+                input=(
+                    "SELECT harbour, sum(crates) AS total FROM landings WHERE origin = 'Lund' AND year(landed) = 2023 "
+                    "GROUP BY harbour ORDER BY total DESC LIMIT 1"
+                ),
+                result="harbour | total\nNorth Quay | 418",
+                answer="North Quay",
+            ),
+        ),
+        max_tokens=400,
+        is_grounded=True,
     )
 
     def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None) -> None:
