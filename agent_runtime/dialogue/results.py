@@ -44,9 +44,10 @@ class Texts:
     brief: str
 
 
-def texts(table: ResultTable, remarks: Sequence[Remark] = ()) -> Texts:
-    """Both texts of a result, with what the tool noticed about it below."""
-    return Texts(remarked(exact(table), remarks), remarked(render(table), remarks))
+def texts(table: ResultTable, remarks: Sequence[Remark] = (), notes: Sequence[str] = ()) -> Texts:
+    """Both texts of a result; below it what was done to the check (`notes`), and what the tool noticed about it."""
+    below = [f"note: {one_line(note)}" for note in notes] + [_remark(one) for one in remarks]
+    return Texts("\n".join([exact(table), *below]), "\n".join([render(table), *below]))
 
 
 def exact(table: ResultTable) -> str:
@@ -93,10 +94,9 @@ def shown(cell: Cell, kind: str, significant: int | None = SIGNIFICANT) -> str:
     return str(cell)
 
 
-def remarked(text: str, remarks: Sequence[Remark]) -> str:
-    """`text` with a line for each remark; one that refutes is a warning."""
-    lines = [f"{'warning' if one.is_refuting else 'note'}: {one_line(one.text)}" for one in remarks]
-    return "\n".join([text, *lines])
+def _remark(remark: Remark) -> str:
+    """One line; a remark that refutes is a warning."""
+    return f"{'warning' if remark.is_refuting else 'note'}: {one_line(remark.text)}"
 
 
 def _written(table: ResultTable, row: Sequence[Cell], write: Writer) -> list[str]:

@@ -231,6 +231,48 @@ async def test_a_review_that_takes_too_long_is_left_out_and_the_result_stands(da
     assert (observation.shape, observation.remarks) == (("unread",), ())
 
 
+# --- queries in the words of another database
+
+
+@pytest.mark.parametrize(
+    ("query", "row", "dialect"),
+    [
+        ("SELECT NVL(receiving_party, 'none') FROM transfers ORDER BY eur LIMIT 1", ("Cora",), "mysql"),
+        ("SELECT TOP 1 ordering_party FROM transfers ORDER BY eur DESC", ("Acme",), "tsql"),
+        ("SELECT ISNULL(eur, 0) FROM transfers ORDER BY 1 LIMIT 1", (8000.0,), "tsql"),
+        ("SELECT TO_CHAR(when_booked, 'YYYY-MM') FROM transfers LIMIT 1", ("2024-01",), "postgres"),
+        ("SELECT DATE_FORMAT(when_booked, '%Y') FROM transfers LIMIT 1", ("2024",), "mysql"),
+        ('SELECT eur FROM transfers WHERE ordering_party = "Acme"', (9000.5,), "mysql"),
+    ],
+)
+async def test_a_query_of_another_dialect_is_run_in_duckdbs_words_and_that_is_said(
+    database, task, query, row, dialect
+):
+    observation = await database.run(query, task, 10.0)
+
+    assert observation.table.rows == (row,)
+    assert f"\nnote: read as {dialect}: SELECT" in observation.brief
+    assert not observation.remarks
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "SELECT date(when_booked, '+1 month') FROM transfers",
+            "Wrong number of arguments",
+        ),  # nothing is dropped
+        ('SELECT "ordering_prty" FROM transfers', 'no column "ordering_prty"; near: ordering_party'),
+        ('SELECT eur FROM transfers WHERE "ordering_prty" = receiving_party', 'no column "ordering_prty"'),
+        ("DELETE FROM transfers", "only one SELECT"),
+        ("SELECT NVL(x, 0) FROM read_csv('/etc/passwd')", "no function"),
+    ],
+)
+async def test_what_no_dialect_has_whole_stays_an_error(database, task, query, message):
+    with pytest.raises(ToolError, match=message):
+        await database.run(query, task, 10.0)
+
+
 # --- errors
 
 

@@ -36,7 +36,8 @@ async def replay(database: Database, item: dict[str, Any], folder: Path) -> tupl
     """The context and, for each recorded query, the result in its form and the recorded one."""
     task = Task("example", item["question"], tables=(write_table(folder, item["data"]),))
     context = await database.prepare(task)
-    checks = [action[2:] for action in item["actions"] if len(action) == 4 and action[2] == "sql"]
+    checks = [action[2:] for action in item["actions"] if len(action) == 5 and action[2] == "sql"]
+    assert checks or not any("sql" in action for action in item["actions"])
     pairs = [(two_decimals(await database.run(query, task, 10.0)), result) for _, query, result in checks]
     return context.text, pairs
 

@@ -127,6 +127,20 @@ def test_a_text_in_one_of_two_columns_is_a_doubt_at_most(database):
     assert not any(refutes for _, refutes in literals(database, query))
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT * FROM clinics WHERE clinic = 'Bergen'", "no 'Bergen' in clinic; it stands in city (1 row)"),
+        (
+            "SELECT * FROM visits WHERE clinic = 'Oslo'",
+            "no 'Oslo' in clinic; it stands in clinics.city (2 rows)",
+        ),
+    ],
+)
+def test_a_text_that_stands_in_another_column_is_a_doubt(database, query, said):
+    assert literals(database, query) == [(said, False)]
+
+
 def test_a_day_outside_the_column_is_a_doubt(database):
     said = "no day on 2023-06-01: the column runs from 2024-01-05 to 2024-03-01"
 

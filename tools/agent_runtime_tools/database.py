@@ -232,8 +232,9 @@ class Database:
                 raise ToolError(str(reply["error"]))
             table = _result(reply)
             left = min(seconds - (time.monotonic() - started_work), REVIEW_SECONDS)
-            shape, remarks = await _reviewed(ask, text, table, left)
-        written = results.texts(table, remarks)
+            shape, remarks = await _reviewed(ask, str(reply.get("read_as", text)), table, left)
+        remarks = (*_readings(reply), *remarks)
+        written = results.texts(table, remarks, _notes(reply))
         return Observation(
             tool=self.name,
             text=written.text,
@@ -329,6 +330,17 @@ def _table(table: Message) -> Table:
     if sample is not None:
         sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
     return Table(table["name"], columns, table["n_rows"], sample)
+
+
+def _notes(reply: Message) -> tuple[str, ...]:
+    """What was done to the query before it ran."""
+    return (f"read as {reply['dialect']}: {reply['read_as']}",) if "read_as" in reply else ()
+
+
+def _readings(reply: Message) -> tuple[Remark, ...]:
+    """A doubt where the query means something else in another dialect."""
+    others = reply.get("other_readings", ())
+    return (Remark("reading", f"the query may also be read as {'; '.join(others)}"),) if others else ()
 
 
 async def _reviewed(

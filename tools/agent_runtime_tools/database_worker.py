@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import duckdb
 
 from agent_runtime_tools.cells import Cell, cell, is_lossy, kept, kind_of, written_out
+from agent_runtime_tools.dialects import readings
 from agent_runtime_tools.mentions import mention_query, mentioned
 from agent_runtime_tools.query_errors import explain
 from agent_runtime_tools.review.review import read, remarks_on, shape_of
@@ -207,15 +208,38 @@ class Session:
         return mentioned(values, question, names)
 
     def _query(self, text: str, n_kept: int, n_counted: int) -> Message:
-        assert self._parser is not None, "open first"
         try:
-            statement = self._gate.check(self._parser, text)
-            with self._reading() as database:
-                return self._result(database.execute(statement), text, n_kept, n_counted)
+            return self._run(text, n_kept, n_counted)
         except (duckdb.FatalException, duckdb.InternalException):
             raise  # the engine's state is unknown: this process ends
-        except duckdb.Error as error:
-            return {"error": explain(error, self._tables, text)}
+        except (duckdb.Error, Refused) as error:
+            refusal = str(error) if isinstance(error, Refused) else explain(error, self._tables, text)
+            if isinstance(error, duckdb.OutOfMemoryException):
+                return {"error": refusal}
+            return self._translated(text, n_kept, n_counted) or {"error": refusal}
+
+    def _translated(self, text: str, n_kept: int, n_counted: int) -> Message | None:
+        """The result of what a refused query means in another dialect; None where it means nothing, or too much."""
+        found: dict[str, Message] = {}
+        for reading in readings(text):
+            try:
+                reply = self._run(reading.query, n_kept, n_counted)
+            except (duckdb.FatalException, duckdb.InternalException):
+                raise
+            except (duckdb.Error, Refused):
+                continue
+            if all(reply["rows"] != other["rows"] for other in found.values()):
+                found[reading.dialect] = reply | {"read_as": reading.query, "dialect": reading.dialect}
+        if not found:
+            return None
+        first, *others = found.values()
+        return first | {"other_readings": [f"{one['dialect']}: {one['read_as']}" for one in others]}
+
+    def _run(self, text: str, n_kept: int, n_counted: int) -> Message:
+        assert self._parser is not None, "open first"
+        statement = self._gate.check(self._parser, text)
+        with self._reading() as database:
+            return self._result(database.execute(statement), text, n_kept, n_counted)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,7 +1,8 @@
 """Do the texts that a query compares with a column occur there, and do cells that differ only in writing escape it?
 
 The database itself evaluates each predicate against the table that the column comes from. Near values are first those
-that are equal up to case, spaces and accents, then the most similar ones (Winkler 1990, by DuckDB).
+that are equal up to case, spaces and accents, then the most similar ones (Winkler 1990, by DuckDB). A text that stands
+as it is in another column is a doubt and no more.
 """
 
 import unicodedata
@@ -21,6 +22,7 @@ DAYS = ("DATE", "TIMESTAMP")
 MAX_NEAR = 3
 MAX_WORD = 80  # characters of a value in a message
 MIN_SIMILARITY = 0.8
+MAX_COLUMNS = 60  # that are searched for a text that its own column does not hold
 FEW = 6  # values of a column that are shown where none is similar
 SEARCHED_ROWS = 1_000_000
 
@@ -35,12 +37,14 @@ def literal_remarks(query: QueryTree, ask: Ask) -> Iterator[Found]:
     for key in found:
         one = by_predicate[key]
         if one.subject.kind.startswith(TEXTS):
-            yield from _text(one, asked[one.subject.table, one.subject.column], ask)
+            yield from _text(one, asked[one.subject.table, one.subject.column], query.text_columns(), ask)
         elif one.subject.kind.startswith(DAYS) and not one.is_pattern and not one.is_negative:
             yield from _day(one, ask)
 
 
-def _text(one: Comparison, predicates: Sequence[str], ask: Ask) -> Iterator[Found]:
+def _text(
+    one: Comparison, predicates: Sequence[str], columns: Sequence[tuple[str, str]], ask: Ask
+) -> Iterator[Found]:
     table, subject = quoted(one.subject.table), one.subject.sql
     ((n_rows,),) = ask(f"SELECT count({subject}) FROM {table}")
     if not n_rows:
@@ -53,9 +57,24 @@ def _text(one: Comparison, predicates: Sequence[str], ask: Ask) -> Iterator[Foun
     if holds:
         if missed:
             yield "variants", f"{one.subject.name} also holds {_differing(missed, written, one)}", False
-    elif missed or not one.is_negative:
-        near = missed or (_similar(one, written, ask) if n_rows <= SEARCHED_ROWS else [])
+    elif missed:
+        yield "literal", _absent(one, written, missed), not one.is_choice
+    elif not one.is_negative and (place := _elsewhere(one, columns, ask)):
+        yield "literal", f"{_absent(one, written, ())}; it stands in {place}", False
+    elif not one.is_negative:
+        near = _similar(one, written, ask) if n_rows <= SEARCHED_ROWS else []
         yield "literal", _absent(one, written, near), not one.is_choice
+
+
+def _elsewhere(one: Comparison, columns: Sequence[tuple[str, str]], ask: Ask) -> str:
+    """Another column that holds the text exactly: who is never paid may well pay, which refutes nothing."""
+    if one.is_pattern:
+        return ""
+    for table, column in sorted(columns, key=lambda place: place[0] != one.subject.table)[:MAX_COLUMNS]:
+        ((n_rows,),) = ask(f"SELECT count(*) FROM {quoted(table)} WHERE {quoted(column)} = {one.constant}")
+        if n_rows and (table, column) != (one.subject.table, one.subject.column):
+            return f"{column if table == one.subject.table else f'{table}.{column}'} ({_rows(n_rows)})"
+    return ""
 
 
 def _variants(one: Comparison, written: str, predicates: Sequence[str], ask: Ask) -> list[tuple[str, int]]:

@@ -59,6 +59,11 @@ class QueryTree:
         )
         self.scopes: list[Scope] = list(traverse_scope(self.tree))
 
+    def text_columns(self) -> list[tuple[str, str]]:
+        """Every column of texts, as table and column."""
+        known = [(table, column) for table, columns in self._tables.values() for column in columns.values()]
+        return [(table, column) for table, (column, kind) in known if kind == "VARCHAR"]
+
     def based(self, node: exp.Expr, scope: Scope) -> Based | None:
         """`node` over one column of one table, or None."""
         found: dict[tuple[str, str], Based] = {}
