@@ -251,6 +251,13 @@ def test_another_way_to_derive_it_has_another_shape(database):
     assert ((largest - first) + (first - largest)).total() >= 2
 
 
+def test_a_function_that_returns_rows_is_named():
+    assert shape_of(read("FROM flows_of('Acme') WHERE day > '2024-01-01'", {})) == (
+        "filter",
+        "scan:flows_of()",
+    )
+
+
 def test_what_cannot_be_read_looks_like_nothing_else():
     assert shape_of(read("SELECT FROM WHERE )", {})) == ("unread",)
 

@@ -62,7 +62,14 @@ def _marks(tree: exp.Expr, ctes: dict[str, exp.CTE], inside: frozenset[str]) -> 
             yield from _marks(ctes[name].this, ctes, inside | {name})
         elif name:
             yield f"scan:{name}"
+        elif isinstance(node, exp.Table):
+            yield f"scan:{_function(node.this)}()"
         yield from _marked(node)
+
+
+def _function(node: exp.Expr) -> str:
+    """The name of a function that returns rows."""
+    return node.name.lower() if isinstance(node, exp.Anonymous) else type(node).__name__.lower()
 
 
 def _marked(node: exp.Expr) -> Iterator[str]:
