@@ -10,7 +10,7 @@ Not covered: what the worker's limits do not bound (see `database_worker`), and 
 
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,6 @@ from agent_runtime.protocols import ToolContext
 from agent_runtime.types import (
     Demonstration,
     Observation,
-    Remark,
     ResultTable,
     TableFunction,
     TableSchema,
@@ -32,6 +31,7 @@ from agent_runtime.types import (
 )
 from agent_runtime_tools.cells import MAX_TEXT
 from agent_runtime_tools.private_file import PrivateFolder
+from agent_runtime_tools.reviewing import Ask, notes, other_readings, reviewed
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
 from agent_runtime_tools.worker import MAX_CALLS, Worker
@@ -40,7 +40,6 @@ PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
 REVIEW_SECONDS = 2.0  # 10 ms as a rule; a million different texts take half a second
-UNREAD = ("unread",)  # the shape of a query that could not be read in time
 DESCRIBE = re.compile(r"\s*DESCRIBE\s*;?\s*", re.IGNORECASE)
 TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
@@ -56,7 +55,6 @@ class DatabaseLimits:
     n_workers: int = 2  # for one task; DuckDB uses two threads in each
 
 
-Ask = Callable[[Message, float], Awaitable[Message]]
 Macros = Sequence[str] | Callable[[tuple[TableSchema, ...]], Sequence[str]]
 
 
@@ -232,9 +230,9 @@ class Database:
                 raise ToolError(str(reply["error"]))
             table = _result(reply)
             left = min(seconds - (time.monotonic() - started_work), REVIEW_SECONDS)
-            shape, remarks = await _reviewed(ask, str(reply.get("read_as", text)), table, left)
-        remarks = (*_readings(reply), *remarks)
-        written = results.texts(table, remarks, _notes(reply))
+            shape, remarks = await reviewed(ask, str(reply.get("read_as", text)), table, left)
+        remarks = (*other_readings(reply), *remarks)
+        written = results.texts(table, remarks, notes(reply))
         return Observation(
             tool=self.name,
             text=written.text,
@@ -330,36 +328,6 @@ def _table(table: Message) -> Table:
     if sample is not None:
         sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
     return Table(table["name"], columns, table["n_rows"], sample)
-
-
-def _notes(reply: Message) -> tuple[str, ...]:
-    """What was done to the query before it ran."""
-    return (f"read as {reply['dialect']}: {reply['read_as']}",) if "read_as" in reply else ()
-
-
-def _readings(reply: Message) -> tuple[Remark, ...]:
-    """A doubt where the query means something else in another dialect."""
-    others = reply.get("other_readings", ())
-    return (Remark("reading", f"the query may also be read as {'; '.join(others)}"),) if others else ()
-
-
-async def _reviewed(
-    ask: Ask, text: str, table: ResultTable, seconds: float
-) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-    """How a result was derived and what speaks against it; nothing where finding that out takes too long."""
-    first = table.rows[0] if table.n_rows == 1 else ()
-    found: Message = {
-        "n_rows": len(table.rows),
-        "is_null": all(cell is None for row in table.rows for cell in row),
-        "zeros": [place for place, cell in enumerate(first) if not isinstance(cell, str) and cell == 0],
-    }
-    shape: tuple[str, ...] = UNREAD
-    try:
-        shape = tuple((await ask({"do": "shape", "text": text}, seconds))["shape"])
-        reply = await ask({"do": "review", "text": text} | found, seconds)
-    except (ToolError, SandboxError):  # that worker is gone; the result that it gave stands
-        return shape, ()
-    return shape, tuple(Remark(*remark) for remark in reply["remarks"])
 
 
 def _result(reply: Message) -> ResultTable:
