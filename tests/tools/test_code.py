@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from agent_runtime.errors import InputError, ToolError
 from agent_runtime.trace.events import NodeAdded
 from agent_runtime.trace.reader import read
-from agent_runtime.types import Execution, Node, SandboxJob, Task
+from agent_runtime.types import Execution, Node, SandboxJob, Task, Value
 from agent_runtime_sandboxes import ProcessSandbox
 from agent_runtime_sandboxes.wire import encode
 from agent_runtime_tools.code import BRIEF_CHARACTERS, Edit, Python, apply_edit, observe
+from agent_runtime_tools.code_shape import code_shape
+from agent_runtime_tools.database import Database
 from agent_runtime_tools.snapshot import MAX_BYTES, snapshot
 from tests.trace.runs import started, write
 
@@ -52,6 +54,64 @@ async def test_code_that_prints_is_ok():
     observation = await Python(Recording(Execution(0, "2\n", ""))).run("print(1+1)", Task("t", "?"), 5.0)
 
     assert (observation.outcome, observation.text, observation.brief) == ("ok", "2\n", "2")
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("rows: 3\n42\n", Value("INTEGER", 42)),
+        ("0.00416666666666667\n", Value("NUMBER", "0.00416666666666667")),
+        ("1e-9\n", Value("NUMBER", "1e-9")),
+        ("True\n", Value("BOOLEAN", True)),
+        ("Oslo\n", Value("TEXT", "Oslo")),
+        ("the total is 5\n", None),
+        ("[1, 2]\n", None),
+        ("", None),
+    ],
+)
+async def test_a_last_line_that_is_one_value_is_the_value(printed: str, value: Value | None):
+    observation = await Python(Recording(Execution(0, printed, ""))).run("print(x)", Task("t", "?"), 5.0)
+
+    assert observation.value == value
+
+
+async def test_code_that_fails_has_no_value():
+    observation = await Python(Recording(Execution(1, "42\n", ""))).run(
+        "print(42); assert 0", Task("t", "?"), 5.0
+    )
+
+    assert observation.value is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "print(sum(x for x in [1, 2] if x > 1))",
+            "total = max(y for y in [3, 4, 5] if y < 9)\nprint(total)",
+        ),
+        ("x = 1 +", "((("),
+        ("print(1)", "print('a')"),
+    ],
+)
+def test_programs_of_one_structure_have_one_shape(one: str, other: str):
+    assert code_shape(one) == code_shape(other)
+
+
+def test_a_loop_is_another_derivation_than_a_comprehension():
+    loop = "total = 0\nfor x in range(5):\n    total += x\nprint(total)"
+
+    assert set(code_shape("print(sum(x for x in range(5)))")) ^ set(code_shape(loop)) >= {
+        "python:loop",
+        "python:comprehension",
+    }
+
+
+@pytest.mark.parametrize("tool", [Database, Python, Edit])
+def test_every_tool_brings_a_guide_and_a_worked_example(tool):
+    assert len(tool.form.guide) < 480  # 120 tokens
+    assert tool.form.demonstrations[0].input
+    assert tool.form.is_verbatim == (tool is not Database)
 
 
 async def test_the_trace_says_in_which_image_code_ran(tmp_path: Path):

@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_runtime.concurrency import gather
+from agent_runtime.dialogue.results import two_decimals
 from agent_runtime.errors import InputError, ToolError, ToolTimeout
 from agent_runtime.protocols import Closable, PreparedTool, Tool
-from agent_runtime.types import Observation, TableFunction, Task
+from agent_runtime.types import Observation, ResultTable, TableFunction, Task
+from agent_runtime_tools import database as database_module
 from agent_runtime_tools.database import Database, DatabaseLimits
 
 TRANSFERS = (
@@ -86,20 +88,29 @@ async def test_a_result_is_exact_for_the_evidence_and_brief_for_the_model(databa
     observation = await database.run("SELECT eur, eur / 7 AS part FROM transfers ORDER BY eur", task, 10.0)
 
     assert observation.text == "eur | part\n8000.0 | 1142.857142857143\n9000.5 | 1285.7857142857142"
-    assert observation.brief == "eur | part\n8000 | 1142.86\n9000.5 | 1285.79"
+    assert observation.brief == "eur | part\n8000 | 1142.85714286\n9000.5 | 1285.78571429"
+    assert two_decimals(observation) == "eur | part\n8000 | 1142.86\n9000.5 | 1285.79"
+    assert observation.table == ResultTable(
+        (("eur", "DOUBLE"), ("part", "DOUBLE")),
+        ((8000.0, 1142.857142857143), (9000.5, 1285.7857142857142)),
+        2,
+    )
 
 
 async def test_more_than_ten_rows_are_counted_in_the_brief_form(database, task):
     observation = await database.run("SELECT x FROM range(12) t(x)", task, 10.0)
 
-    assert observation.brief == "\n".join(["x", *map(str, range(10)), "(12 rows)"])
+    assert observation.brief == "\n".join(["x", *map(str, range(10)), "(12 rows, the first 10 shown)"])
+    assert two_decimals(observation) == "\n".join(["x", *map(str, range(10)), "(12 rows)"])
     assert observation.text == "\n".join(["x", *map(str, range(12))])
 
 
 async def test_no_rows_are_said_to_be_none(database, task):
     observation = await database.run("SELECT eur FROM transfers WHERE eur > 1e9", task, 10.0)
 
-    assert (observation.text, observation.brief) == ("eur\n(0 rows)", "(0 rows)")
+    noticed = "note: no rows came back, which settles nothing by itself"
+    assert (observation.text, observation.brief) == (f"eur\n(0 rows)\n{noticed}", f"(0 rows)\n{noticed}")
+    assert two_decimals(observation) == "(0 rows)"
 
 
 async def test_a_long_result_is_cut_with_a_note(database, task):
@@ -107,12 +118,16 @@ async def test_a_long_result_is_cut_with_a_note(database, task):
 
     assert observation.is_truncated
     assert observation.text.endswith("\n199\n(5000 rows, the first 200 shown)")
+    assert observation.table is not None
+    assert (len(observation.table.rows), observation.table.n_rows) == (200, 5000)
 
 
 async def test_counting_stops_where_it_helps_nobody(database, task):
     observation = await database.run("SELECT x FROM range(100000000000) t(x)", task, 10.0)
 
-    assert observation.brief.endswith("\n9\n(more than 100000 rows)")
+    assert observation.brief.endswith("\n9\n(more than 100000 rows, the first 10 shown)")
+    assert observation.table is not None
+    assert observation.table.n_rows is None
 
 
 async def test_a_huge_cell_is_cut(database, task):
@@ -123,19 +138,141 @@ async def test_a_huge_cell_is_cut(database, task):
     assert len(observation.brief) < 200
 
 
-async def test_cells_of_every_kind_are_text_on_one_line(database, task):
-    query = (
-        "SELECT NULL, true, 'a\nb', [1, 2.5], {'k': DATE '2024-01-02'}, 'NaN'::DOUBLE, -0.001::DOUBLE, 1e300,"
-        " TIMESTAMP '2024-01-02 03:04:05', TIMESTAMPTZ '2024-01-02 03:04:05+00', '\\xAA'::BLOB, 2::HUGEINT ** 3"
-    )
+KINDS = [
+    ("NULL", None, "NULL", "NULL"),
+    ("''", "", '""', '""'),
+    ("'NULL'", "NULL", '"NULL"', '"NULL"'),
+    ("'NaN'::DOUBLE", "NaN", "NaN", "NaN"),
+    ("'NaN'", "NaN", '"NaN"', '"NaN"'),
+    ("'-inf'::DOUBLE", "-Infinity", "-Infinity", "-Infinity"),
+    ("true", True, "true", "true"),
+    ("'North | South'", "North | South", '"North | South"', '"North | South"'),
+    ("'a\nb'", "a\nb", r'"a\nb"', r'"a\nb"'),
+    ("0.05::DOUBLE / 12", 0.05 / 12, "0.004166666666666667", "0.00416666666667"),
+    ("0.0841::DOUBLE", 0.0841, "0.0841", "0.0841"),
+    ("0.1::FLOAT", 0.1, "0.1", "0.1"),
+    ("1e300", 1e300, "1e+300", "1e+300"),
+    ("9007199254740993", 9007199254740993, "9007199254740993", "9007199254740993"),
+    ("123456789012345.67::DOUBLE", 123456789012345.67, "123456789012345.67", "123456789012346"),
+    ("12.50::DECIMAL(9, 2)", "12.50", "12.50", "12.5"),
+    (
+        "12345678901234567890.123::DECIMAL(38, 3)",
+        "12345678901234567890.123",
+        *["12345678901234567890.123"] * 2,
+    ),
+    ("INTERVAL 1 MONTH", "1 month", "1 month", "1 month"),
+    ("INTERVAL 30 DAY", "30 days", "30 days", "30 days"),
+    ("'infinity'::DATE", "infinity", "infinity", "infinity"),
+    ("DATE '2024-01-02'", "2024-01-02", "2024-01-02", "2024-01-02"),
+    ("TIMESTAMP '2024-01-02 03:04:05'", "2024-01-02 03:04:05", *["2024-01-02 03:04:05"] * 2),
+    ("TIMESTAMPTZ '2024-01-02 03:04:05+00'", "2024-01-02 03:04:05+00", *["2024-01-02 03:04:05+00"] * 2),
+    ("TIMESTAMP_NS '2024-01-02 03:04:05.123456789'", *["2024-01-02 03:04:05.123456789"] * 3),
+    ("[1.5, 2]::DOUBLE[]", "[1.5, 2.0]", "[1.5, 2.0]", "[1.5, 2.0]"),
+    ("{'k': DATE '2024-01-02'}", *["{'k': 2024-01-02}"] * 3),
+    ("'\\xAA'::BLOB", "aa", "aa", "aa"),
+]
+
+
+@pytest.mark.parametrize(("written", "cell", "exact", "brief"), KINDS)
+async def test_a_cell_keeps_its_value_and_cannot_be_taken_for_another(
+    database, task, written, cell, exact, brief
+):
+    observation = await database.run(f"SELECT {written} AS c", task, 10.0)
+
+    assert observation.table.rows == ((cell,),)
+    assert observation.text.splitlines()[:2] == ["c", exact]
+    assert observation.brief.splitlines()[:2] == ["c", brief]
+
+
+async def test_rows_written_out_by_the_database_keep_their_order_and_their_names(database, task):
+    query = "SELECT n, INTERVAL 1 MONTH * n AS n FROM range(5) t(n) ORDER BY n DESC; -- newest first"
 
     observation = await database.run(query, task, 10.0)
 
-    assert observation.text.splitlines()[1].split(" | ") == [
-        *["NULL", "true", "a b", "[1.0, 2.5]", "{k: 2024-01-02}", "nan", "-0.001", "1e+300"],
-        *["2024-01-02 03:04:05", "2024-01-02 03:04:05+00:00", "aa", "8.0"],
-    ]
-    assert observation.brief.splitlines()[1].split(" | ")[6] == "0"
+    assert observation.table.columns == (("n", "BIGINT"), ("n", "INTERVAL"))
+    assert [row[0] for row in observation.table.rows] == [4, 3, 2, 1, 0]
+    assert observation.table.rows[1] == (3, "3 months")
+
+
+async def test_columns_that_do_not_fit_are_named(database, task):
+    columns = ", ".join(f"repeat('x', 100) AS column_{number}" for number in range(8))
+
+    observation = await database.run(f"SELECT {columns}", task, 10.0)
+
+    assert observation.brief.endswith("\n(and 4 more columns: column_4, column_5, column_6, column_7)")
+    assert len(observation.table.rows[0]) == 8
+
+
+# --- remarks and shapes
+
+
+async def test_what_speaks_against_a_query_stands_below_its_rows(database, task):
+    observation = await database.run(
+        "SELECT count(*) AS n FROM transfers WHERE ordering_party = 'ACME'", task, 10.0
+    )
+
+    literal, empty = observation.remarks
+    assert (literal.kind, literal.is_refuting) == ("literal", True)
+    assert (empty.kind, empty.is_refuting) == ("empty", False)
+    assert observation.brief == (
+        "n\n0\nwarning: no 'ACME' in ordering_party; near: 'Acme' (1 row)\n"
+        "note: the count is 0: no row passes the conditions"
+    )
+    assert observation.text == observation.brief
+    assert observation.shape == ("aggregate", "filter", "scan:transfers")
+
+
+async def test_a_review_that_takes_too_long_is_left_out_and_the_result_stands(database, task, monkeypatch):
+    monkeypatch.setattr(database_module, "REVIEW_SECONDS", 0.0)
+
+    observation = await database.run(
+        "SELECT count(*) AS n FROM transfers WHERE ordering_party = 'ACME'", task, 10.0
+    )
+
+    assert observation.table.rows == ((0,),)
+    assert (observation.shape, observation.remarks) == (("unread",), ())
+
+
+# --- queries in the words of another database
+
+
+@pytest.mark.parametrize(
+    ("query", "row", "dialect"),
+    [
+        ("SELECT NVL(receiving_party, 'none') FROM transfers ORDER BY eur LIMIT 1", ("Cora",), "mysql"),
+        ("SELECT TOP 1 ordering_party FROM transfers ORDER BY eur DESC", ("Acme",), "tsql"),
+        ("SELECT ISNULL(eur, 0) FROM transfers ORDER BY 1 LIMIT 1", (8000.0,), "tsql"),
+        ("SELECT TO_CHAR(when_booked, 'YYYY-MM') FROM transfers LIMIT 1", ("2024-01",), "postgres"),
+        ("SELECT DATE_FORMAT(when_booked, '%Y') FROM transfers LIMIT 1", ("2024",), "mysql"),
+        ('SELECT eur FROM transfers WHERE ordering_party = "Acme"', (9000.5,), "mysql"),
+    ],
+)
+async def test_a_query_of_another_dialect_is_run_in_duckdbs_words_and_that_is_said(
+    database, task, query, row, dialect
+):
+    observation = await database.run(query, task, 10.0)
+
+    assert observation.table.rows == (row,)
+    assert f"\nnote: read as {dialect}: SELECT" in observation.brief
+    assert not observation.remarks
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "SELECT date(when_booked, '+1 month') FROM transfers",
+            "Wrong number of arguments",
+        ),  # nothing is dropped
+        ('SELECT "ordering_prty" FROM transfers', 'no column "ordering_prty"; near: ordering_party'),
+        ('SELECT eur FROM transfers WHERE "ordering_prty" = receiving_party', 'no column "ordering_prty"'),
+        ("DELETE FROM transfers", "only one SELECT"),
+        ("SELECT NVL(x, 0) FROM read_csv('/etc/passwd')", "no function"),
+    ],
+)
+async def test_what_no_dialect_has_whole_stays_an_error(database, task, query, message):
+    with pytest.raises(ToolError, match=message):
+        await database.run(query, task, 10.0)
 
 
 # --- errors
@@ -149,6 +286,10 @@ async def test_cells_of_every_kind_are_text_on_one_line(database, task):
         ("SELECT * FROM transfers WHERE recieving_party = 'x'", 'no column "recieving_party"; near: receiving_party'),
         ("SELECT * FROM transfer", 'no table "transfer"; near: transfers'),
         ("SELECT sume(eur) FROM transfers", 'no function "sume"; near: sum'),
+        ("SELECT 1 FROM transfers WHERE when_booked LIKE '2024-01%'", "LIKE compares texts, not DATE"),
+        ("SELECT 1 FROM transfers WHERE when_booked > 2023", "DATE and a number cannot be compared: year(x) = 2023"),
+        ("SELECT ordering_party + 'x' FROM transfers", "texts are joined by ||, not by +"),
+        ("SELECT 1 FROM public.transfers", 'no schema "public": write the table alone, transfers'),
         ("SELEC 1", 'syntax error at or near "SELEC"'),
         ("", "write exactly one SELECT statement"),
         ("DROP TABLE transfers", "only one SELECT that reads the tables is allowed here"),
@@ -377,6 +518,7 @@ from pathlib import Path
 sys.path[:0] = [{root!r}, {tools!r}]
 import anyio
 from agent_runtime.types import Task
+from agent_runtime_tools import database as database_module
 from agent_runtime_tools.database import Database
 
 async def main():

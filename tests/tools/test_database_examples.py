@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.dialogue.results import two_decimals
 from agent_runtime.types import Task
 from agent_runtime_tools.database import Database
 
@@ -32,11 +33,12 @@ def write_table(folder: Path, data: dict[str, Any]) -> Path:
 
 
 async def replay(database: Database, item: dict[str, Any], folder: Path) -> tuple[str, list[tuple[str, str]]]:
-    """The context and, for each recorded query, the brief result and the recorded one."""
+    """The context and, for each recorded query, the result in its form and the recorded one."""
     task = Task("example", item["question"], tables=(write_table(folder, item["data"]),))
     context = await database.prepare(task)
-    checks = [action[2:] for action in item["actions"] if len(action) == 4 and action[2] == "sql"]
-    pairs = [((await database.run(query, task, 10.0)).brief, result) for _, query, result in checks]
+    checks = [action[2:] for action in item["actions"] if len(action) == 5 and action[2] == "sql"]
+    assert checks or not any("sql" in action for action in item["actions"])
+    pairs = [(two_decimals(await database.run(query, task, 10.0)), result) for _, query, result in checks]
     return context.text, pairs
 
 

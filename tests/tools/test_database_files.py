@@ -99,7 +99,7 @@ async def test_a_csv_has_the_trained_form_of_context(load, tmp_path):
         ("a[1]*.csv", "a,b\n1,2\n", "Table a_1 (1 rows)\na INTEGER, b INTEGER\nsample: 1 | 2"),
         ("a.json", '[{"k": 1, "v": "x"}]', "Table a (1 rows)\nk INTEGER, v VARCHAR\nsample: 1 | x"),
         ("a.ndjson", '{"k": 1}\n{"k": 2.5}\n', "Table a (2 rows)\nk DOUBLE\nsample: 1"),
-        ("a.json", '[{"k": {"x": [1, 2]}}]', "Table a (1 rows)\nk STRUCT\nsample: {x: [1, 2]}"),
+        ("a.json", '[{"k": {"x": [1, 2]}}]', "Table a (1 rows)\nk STRUCT\nsample: {'x': [1, 2]}"),
     ],
 )  # fmt: skip
 async def test_text_files_are_sniffed(load, tmp_path, name, content, expected):

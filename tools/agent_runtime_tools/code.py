@@ -5,6 +5,7 @@ check starts from the same state. Nothing of one check is seen by the next, so a
 """
 
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -12,13 +13,29 @@ import anyio
 
 from agent_runtime.errors import InputError, ToolError
 from agent_runtime.protocols import Sandbox, ToolContext
-from agent_runtime.types import Execution, Observation, Outcome, SandboxJob, Task
+from agent_runtime.types import (
+    Demonstration,
+    Execution,
+    Observation,
+    Outcome,
+    SandboxJob,
+    Task,
+    ToolForm,
+    Value,
+)
+from agent_runtime_tools.code_shape import code_shape
 from agent_runtime_tools.snapshot import snapshot
 
 BRIEF_LINES = 10
 BRIEF_CHARACTERS = 500
 MAX_EDIT_CHARACTERS = 100_000
 EDIT_FORM = "write FILE:FIRST-LAST on the first line, then the lines that replace them"
+INTEGER = re.compile(r"[-+]?[0-9]{1,1000}")
+NUMBER = re.compile(
+    r"[-+]?(?:[0-9]{1,400}\.[0-9]{0,400}|\.[0-9]{1,400}|[0-9]{1,400}(?=e))(?:e[-+]?[0-9]{1,4})?",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[^\W\d_][\w.'-]{0,99}")
 TARGET = re.compile(r"(?P<file>[^\r\n]+?):(?P<first>[0-9]{1,7})-(?P<last>[0-9]{1,7})[ \t]*\r?")
 
 
@@ -56,6 +73,23 @@ class Python(_Folders):
 
     name = "python"
     description = "Python code to run; print the result, assert what must hold"
+    form = ToolForm(
+        guide=(
+            "Plain Python 3 with its standard library, no network; every run starts anew. The files of the task lie in "
+            "the current folder. Print the result last, alone on its line, with all its digits."
+        ),
+        demonstrations=(
+            Demonstration(
+                question="How many of the numbers from 1 to 100 are divisible by 3 or by 7?",
+                thought="Count them.",
+                input="print(sum(1 for n in range(1, 101) if n % 3 == 0 or n % 7 == 0))",
+                result="43",
+                answer="43",
+            ),
+        ),
+        max_tokens=1024,
+        is_verbatim=True,
+    )
 
     async def run(self, text: str, task: Task, seconds: float) -> Observation:
         """Run `text` in a clean interpreter.
@@ -72,7 +106,8 @@ class Python(_Folders):
             execution = await self._sandbox.run(job, task.id)
         except InputError as error:
             raise ToolError(str(error)) from None
-        return observe(self.name, execution, seconds)
+        observation = observe(self.name, execution, seconds)
+        return replace(observation, value=printed_value(observation), shape=code_shape(text))
 
 
 class Edit(_Folders):
@@ -80,6 +115,23 @@ class Edit(_Folders):
 
     name = "edit"
     description = "FILE:FIRST-LAST, then the lines that replace those lines; the failing command is run again"
+    form = ToolForm(
+        guide=(
+            "The first line is FILE:FIRST-LAST, the numbers of the lines to replace; below it the new lines with their "
+            "indentation. LAST = FIRST - 1 inserts before FIRST. Every edit starts from the program as it is."
+        ),
+        demonstrations=(
+            Demonstration(
+                question="`python check.py` fails: area(2, 3) is 5, not 6. Line 2 of shapes.py is `    return a + b`.",
+                thought="An area is a product.",
+                input="shapes.py:2-2\n    return a * b",
+                result="(no output)",
+                answer="shapes.py, line 2, added the sides; multiplied, the check passes",
+            ),
+        ),
+        max_tokens=1024,
+        is_verbatim=True,
+    )
 
     async def run(self, text: str, task: Task, seconds: float) -> Observation:
         """Apply the edit `text` and rerun `task.command`; ok when it exits with 0.
@@ -97,6 +149,20 @@ class Edit(_Folders):
         except InputError as error:
             raise ToolError(str(error)) from None
         return observe(self.name, execution, seconds)
+
+
+def printed_value(observation: Observation) -> Value | None:
+    """The last line that a program printed, where that is one number, truth or word."""
+    if observation.outcome != "ok" or observation.is_truncated:
+        return None
+    line = observation.text.rstrip().rpartition("\n")[2].strip()
+    if INTEGER.fullmatch(line):
+        return Value("INTEGER", int(line))
+    if NUMBER.fullmatch(line):
+        return Value("NUMBER", line)
+    if line in ("True", "False"):
+        return Value("BOOLEAN", line == "True")
+    return Value("TEXT", line) if WORD.fullmatch(line) else None
 
 
 def apply_edit(text: str, files: dict[str, bytes], folder: Path | None = None) -> dict[str, bytes]:

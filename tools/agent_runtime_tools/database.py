@@ -10,17 +10,28 @@ Not covered: what the worker's limits do not bound (see `database_worker`), and 
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 
+from agent_runtime.dialogue import results
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, TableFunction, TableSchema, Task
+from agent_runtime.types import (
+    Demonstration,
+    Observation,
+    ResultTable,
+    TableFunction,
+    TableSchema,
+    Task,
+    ToolForm,
+)
+from agent_runtime_tools.cells import MAX_TEXT
 from agent_runtime_tools.private_file import PrivateFolder
-from agent_runtime_tools.result_text import MAX_TEXT, cut
+from agent_runtime_tools.reviewing import Ask, notes, other_readings, reviewed
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
 from agent_runtime_tools.worker import MAX_CALLS, Worker
@@ -28,6 +39,7 @@ from agent_runtime_tools.worker import MAX_CALLS, Worker
 PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
+REVIEW_SECONDS = 2.0  # 10 ms as a rule; a million different texts take half a second
 DESCRIBE = re.compile(r"\s*DESCRIBE\s*;?\s*", re.IGNORECASE)
 TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
@@ -72,6 +84,28 @@ class Database:
     description = (
         "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows each column's "
         "exact type, a sample, and whether it tells the rows apart"
+    )
+    form = ToolForm(
+        guide=(
+            "DuckDB: one SELECT or WITH statement. Texts stand in single quotes exactly as the cells have them; names "
+            "with blanks in double quotes. Days: year(d), strftime(d, '%Y-%m'), date_diff('day', a, b), "
+            "d + INTERVAL 1 MONTH. Texts that are numbers: TRY_CAST(x AS DOUBLE). Use ILIKE to find how a text is "
+            "written. Select what was asked for and nothing else; do not round."
+        ),
+        demonstrations=(
+            Demonstration(
+                question="Which harbour took the most crates from Lund in 2023?",
+                thought="Sum the crates by harbour.",
+                input=(
+                    "SELECT harbour, sum(crates) AS total FROM landings WHERE origin = 'Lund' AND year(landed) = 2023 "
+                    "GROUP BY harbour ORDER BY total DESC LIMIT 1"
+                ),
+                result="harbour | total\nNorth Quay | 418",
+                answer="North Quay",
+            ),
+        ),
+        max_tokens=400,
+        is_grounded=True,
     )
 
     def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None) -> None:
@@ -187,17 +221,27 @@ class Database:
         """
         if DESCRIBE.fullmatch(text):
             return await self._observe_tables(task, seconds)
-        request = {"do": "query", "text": text, "rows": self._limits.n_rows}
         started = time.monotonic()
-        reply = await self._call(self._of(task), request, seconds)
-        if "error" in reply:
-            raise ToolError(str(reply["error"]))
+        request = {"do": "query", "text": text, "rows": self._limits.n_rows, "counted": results.COUNTED_ROWS}
+        async with self._at_work(self._of(task)) as ask:
+            started_work = time.monotonic()
+            reply = await ask(request, seconds)
+            if "error" in reply:
+                raise ToolError(str(reply["error"]))
+            table = _result(reply)
+            left = min(seconds - (time.monotonic() - started_work), REVIEW_SECONDS)
+            shape, remarks = await reviewed(ask, str(reply.get("read_as", text)), table, left)
+        remarks = (*other_readings(reply), *remarks)
+        written = results.texts(table, remarks, notes(reply))
         return Observation(
             tool=self.name,
-            text=str(reply["text"]),
-            brief=str(reply["brief"]),
+            text=written.text,
+            brief=written.brief,
             seconds=time.monotonic() - started,
-            is_truncated=bool(reply["is_truncated"]),
+            is_truncated=reply["is_cut"] or table.n_rows != len(table.rows),
+            table=table,
+            remarks=remarks,
+            shape=shape,
         )
 
     async def describe(self, task: Task, seconds: float = PROFILE_SECONDS) -> str:
@@ -213,7 +257,7 @@ class Database:
     async def _observe_tables(self, task: Task, seconds: float) -> Observation:
         started = time.monotonic()
         described = await self.describe(task, seconds)
-        text, brief = cut(described, MAX_TEXT), cut(described, MAX_CONTEXT)
+        text, brief = results.cut(described, MAX_TEXT), results.cut(described, MAX_CONTEXT)
         took = time.monotonic() - started
         return Observation(self.name, text, brief, seconds=took, is_truncated=text != described)
 
@@ -224,13 +268,19 @@ class Database:
             raise ToolError("there are no tables to query: no table file came with the question") from None
 
     async def _call(self, loaded: _Loaded, request: Message, seconds: float) -> Message:
+        async with self._at_work(loaded) as ask:
+            return await ask(request, seconds)
+
+    @asynccontextmanager
+    async def _at_work(self, loaded: _Loaded) -> AsyncIterator[Ask]:
+        """A worker that has the tables open and answers nobody else meanwhile."""
         async with loaded.slots:
             worker = self._take(loaded)
             loaded.busy.add(worker)
             try:
                 if not worker.n_calls:
                     await self._open(worker, loaded)
-                return await worker.call(request, seconds, is_alone=len(loaded.busy) == 1)
+                yield lambda request, seconds: worker.call(request, seconds, is_alone=len(loaded.busy) == 1)
             finally:
                 loaded.busy.discard(worker)
                 await self._put_back(worker, loaded)
@@ -273,12 +323,16 @@ class Database:
 
 
 def _table(table: Message) -> Table:
-    return Table(
-        table["name"],
-        tuple((name, kind) for name, kind in table["columns"]),
-        table["n_rows"],
-        None if table["sample"] is None else tuple(table["sample"]),
-    )
+    columns = tuple((name, kind) for name, kind in table["columns"])
+    sample = table["sample"]
+    if sample is not None:
+        sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
+    return Table(table["name"], columns, table["n_rows"], sample)
+
+
+def _result(reply: Message) -> ResultTable:
+    columns = tuple((str(name), str(kind)) for name, kind in reply["columns"])
+    return ResultTable(columns, tuple(map(tuple, reply["rows"])), reply["n_rows"])
 
 
 def _function(name: str, parameters: str, columns: Sequence[str]) -> TableFunction:

@@ -11,16 +11,19 @@ Not covered: a crafted data file that takes over the loader gets a process with 
 import contextlib
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import duckdb
 
+from agent_runtime_tools.cells import Cell, cell, is_lossy, kept, kind_of, written_out
+from agent_runtime_tools.dialects import readings
 from agent_runtime_tools.mentions import mention_query, mentioned
 from agent_runtime_tools.query_errors import explain
-from agent_runtime_tools.result_text import brief, render
+from agent_runtime_tools.review.review import read, remarks_on, shape_of
+from agent_runtime_tools.review.tree import QueryTree
 from agent_runtime_tools.serving import Limits, Message, serve
 from agent_runtime_tools.sql_gate import Gate, Refused
 from agent_runtime_tools.table_loading import load
@@ -32,7 +35,6 @@ COMPRESSED_BYTES = (
     2**28
 )  # of a user's file: compressing doubles the time to load, and pays where memory is short
 THREADS = 2
-COUNTED_ROWS = 100_000  # beyond it "more than" is said: counting a billion rows helps nobody
 FETCHED_ROWS = 2_048
 SEARCHED_ROWS = 1_000_000
 
@@ -80,7 +82,8 @@ class Session:
         self._names: list[str] = []
         self._tables: dict[str, tuple[str, ...]] = {}
         self._gate = Gate({})
-        self._n_rows = 0
+        self._kinds: dict[str, list[tuple[str, str]]] = {}
+        self._last: tuple[str, QueryTree | None] = "", None  # read once, for its shape and its review
 
     def handle(self, request: Message) -> Message:
         try:
@@ -97,7 +100,11 @@ class Session:
                 case "open":
                     return self._open(request["file"], request["memory"])
                 case "query":
-                    return self._query(request["text"], request["rows"])
+                    return self._query(request["text"], request["rows"], request["counted"])
+                case "shape":
+                    return {"shape": shape_of(self._read(request["text"]))}
+                case "review":
+                    return {"remarks": self._review(request)}
                 case _:
                     return self._profile()
         except (TableError, Refused) as refusal:
@@ -149,6 +156,7 @@ class Session:
         self._database = duckdb.connect(file, read_only=True, config=settings)
         tables = self._describe()
         self._tables = {table["name"]: tuple(name for name, _ in table["columns"]) for table in tables}
+        self._kinds = {table["name"]: table["columns"] for table in tables}
         self._gate = Gate(
             self._tables,
             macros=self._column("SELECT function_name FROM duckdb_functions() WHERE NOT internal"),
@@ -167,7 +175,7 @@ class Session:
         return frozenset(str(row[0]).lower() for row in self.database.execute(statement).fetchall())
 
     def _describe(self) -> list[Message]:
-        """Every table in the order of loading: columns with types, number of rows, one row as the model reads it."""
+        """Every table in the order of loading: columns with types, number of rows, one row as a sample."""
         tables = []
         names = self.database.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
         for name in self._names or [row[0] for row in names]:
@@ -182,7 +190,7 @@ class Session:
                     "name": name,
                     "columns": columns,
                     "n_rows": count[0] if count else 0,
-                    "sample": None if sample is None else [brief(value) for value in sample],
+                    "sample": sample if sample is None else _sample(sample, columns),
                 }
             )
         return tables
@@ -199,34 +207,86 @@ class Session:
                 values |= {row[0] for row in self.database.execute(statement, [question]).fetchall()}
         return mentioned(values, question, names)
 
-    def _query(self, text: str, n_rows: int) -> Message:
-        database = self.database
-        assert self._parser is not None, "open first"
-        assert self._transaction is not None
-        begin, end = self._transaction
+    def _query(self, text: str, n_kept: int, n_counted: int) -> Message:
         try:
-            statement = self._gate.check(self._parser, text)
-            database.execute(begin)
-            try:
-                return self._result(database.execute(statement), n_rows)
-            finally:
-                database.execute(end)
+            return self._run(text, n_kept, n_counted)
         except (duckdb.FatalException, duckdb.InternalException):
             raise  # the engine's state is unknown: this process ends
-        except duckdb.Error as error:
-            return {"error": explain(error, self._tables, text)}
+        except (duckdb.Error, Refused) as error:
+            refusal = str(error) if isinstance(error, Refused) else explain(error, self._tables, text)
+            if isinstance(error, duckdb.OutOfMemoryException):
+                return {"error": refusal}
+            return self._translated(text, n_kept, n_counted) or {"error": refusal}
 
-    def _result(self, cursor: duckdb.DuckDBPyConnection, n_kept: int) -> Message:
-        header = [column[0] for column in cursor.description or ()]
-        rows = cursor.fetchmany(n_kept + 1)
-        n_found, is_counted = len(rows), True
-        while n_found > n_kept and (more := len(cursor.fetchmany(FETCHED_ROWS))):
-            n_found += more
-            if n_found > COUNTED_ROWS:
-                n_found, is_counted = COUNTED_ROWS, False
-                break
-        rendered = render(header, rows[:n_kept], n_found, is_counted)
-        return {"text": rendered.text, "brief": rendered.brief, "is_truncated": rendered.is_truncated}
+    def _translated(self, text: str, n_kept: int, n_counted: int) -> Message | None:
+        """The result of what a refused query means in another dialect; None where it means nothing, or too much."""
+        found: dict[str, Message] = {}
+        for reading in readings(text):
+            try:
+                reply = self._run(reading.query, n_kept, n_counted)
+            except (duckdb.FatalException, duckdb.InternalException):
+                raise
+            except (duckdb.Error, Refused):
+                continue
+            if all(reply["rows"] != other["rows"] for other in found.values()):
+                found[reading.dialect] = reply | {"read_as": reading.query, "dialect": reading.dialect}
+        if not found:
+            return None
+        first, *others = found.values()
+        return first | {"other_readings": [f"{one['dialect']}: {one['read_as']}" for one in others]}
+
+    def _run(self, text: str, n_kept: int, n_counted: int) -> Message:
+        assert self._parser is not None, "open first"
+        statement = self._gate.check(self._parser, text)
+        with self._reading() as database:
+            return self._result(database.execute(statement), text, n_kept, n_counted)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The database in a transaction of which nothing is left."""
+        assert self._transaction is not None, "open first"
+        begin, end = self._transaction
+        self.database.execute(begin)
+        try:
+            yield self.database
+        finally:
+            self.database.execute(end)
+
+    def _result(self, cursor: duckdb.DuckDBPyConnection, text: str, n_kept: int, n_counted: int) -> Message:
+        """The first rows as cells, and how many there are; None where counting them would take too long."""
+        names = [column[0] for column in cursor.description or ()]
+        kinds = [kind_of(column[1]) for column in cursor.description or ()]
+        rows: list[Sequence[object]] = list(cursor.fetchmany(n_kept + 1))
+        n_found: int | None = len(rows)
+        while n_found is not None and n_found > n_kept and (more := len(cursor.fetchmany(FETCHED_ROWS))):
+            n_found = n_found + more if n_found + more <= n_counted else None
+        if any(are_lossy := is_lossy(kinds, rows)):
+            rows = self._written_out(text, are_lossy, n_kept)
+        cells, is_cut = kept(rows[:n_kept], kinds)
+        columns = list(zip(names, kinds, strict=True))
+        return {"columns": columns, "rows": cells, "n_rows": n_found, "is_cut": is_cut}
+
+    def _written_out(self, text: str, are_lossy: Sequence[bool], n_kept: int) -> list[Sequence[object]]:
+        """The same rows once more, with what Python would change as DuckDB writes it."""
+        assert self._parser is not None
+        statement = self._gate.check(self._parser, written_out(text, are_lossy))
+        return list(self.database.execute(statement).fetchmany(n_kept))
+
+    def _read(self, text: str) -> QueryTree | None:
+        if self._last[0] != text:
+            self._last = text, read(text, self._kinds)
+        return self._last[1]
+
+    def _review(self, request: Message) -> list[tuple[str, str, bool]]:
+        query = self._read(request["text"])
+        with self._reading() as database:
+            return remarks_on(
+                query,
+                lambda statement: database.execute(statement).fetchall(),
+                request["n_rows"],
+                request["is_null"],
+                request["zeros"],
+            )
 
     def _profile(self) -> Message:
         """For each table the columns whose values are all there and all different: what rows can be named by."""
@@ -241,6 +301,10 @@ class Session:
                 column for i, column in enumerate(columns) if row[0] == row[1 + 2 * i] == row[2 + 2 * i]
             ]
         return {"keys": keys}
+
+
+def _sample(row: Sequence[object], columns: Sequence[Sequence[str]]) -> list[Cell]:
+    return [cell(value, kind) for value, (_, kind) in zip(row, columns, strict=True)]
 
 
 if __name__ == "__main__":

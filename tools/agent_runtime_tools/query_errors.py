@@ -18,6 +18,18 @@ MISSING_COLUMN = (
 )
 MISSING_TABLE = re.compile(r'(?:Table with name|Referenced table) "?(.*?)"? (?:does not exist|not found)')
 CANDIDATES = re.compile(r"Candidate (?:bindings|tables|functions): (.*)")
+# what DuckDB says at length, and what would be right
+REMEDIES = (
+    (
+        re.compile(r"types '!?~~\*?\((DATE|TIMESTAMP\w*|TIME|[A-Z]*INT\w*|DOUBLE|DECIMAL[^)]*?),"),
+        "LIKE compares texts, not {0}: CAST(x AS VARCHAR), or year(x) and month(x) of a day",
+    ),
+    (re.compile(r"types '\+\((?:VARCHAR|STRING_LITERAL), "), "texts are joined by ||, not by +"),
+    (
+        re.compile(r"Cannot compare values of type (DATE|TIMESTAMP\w*) and type [A-Z]*INT"),
+        "{0} and a number cannot be compared: year(x) = 2023, or x >= DATE '2023-01-01'",
+    ),
+)
 PREFIX = re.compile(r"^(?:[A-Z][A-Za-z-]* )+Error: ")
 MAX_MESSAGE = 300
 
@@ -30,6 +42,9 @@ def explain(error: duckdb.Error, tables: Mapping[str, tuple[str, ...]], text: st
             return f'no column "{match[1]}"{near(match[1], _columns(tables, text, message))}'
     if match := MISSING_TABLE.search(message):
         return f'no table "{match[1]}"{near(match[1], tables)}'
+    for pattern, remedy in REMEDIES:
+        if match := pattern.search(message):
+            return remedy.format(*match.groups())
     if isinstance(error, duckdb.OutOfMemoryException):
         return "the query needs more memory than a check may use: aggregate or filter more"
     first = next((line.strip() for line in message.splitlines() if line.strip()), "the query failed")

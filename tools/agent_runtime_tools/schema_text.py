@@ -7,8 +7,8 @@ INTEGER, other numbers DOUBLE. A wide table is cut with a note, because the cont
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent_runtime.dialogue.results import SEPARATOR, cut
 from agent_runtime.types import TableSchema
-from agent_runtime_tools.result_text import SEPARATOR, cut
 from agent_runtime_tools.table_names import as_written
 
 MAX_CONTEXT = 6_000  # characters for all tables together: about 2,000 tokens

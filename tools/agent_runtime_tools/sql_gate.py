@@ -148,6 +148,8 @@ class Gate:
         is_known = catalog in {"", self.catalog.lower()} and schema in SCHEMAS and path[-1] == name
         is_known = is_known and set(path[:-1]) <= SCHEMAS | {self.catalog.lower()}
         known = INFORMATION if "information_schema" in {schema, *path[:-1]} else ctes | self._lower_tables()
+        if not is_known and name in self._lower_tables():
+            raise Refused(f'no schema "{schema or path[0]}": write the table alone, {node.get("table_name")}')
         if not is_known or name not in known or node.get("at_clause"):
             raise Refused(f'no table "{node.get("table_name")}"{near(name, self.tables)}')
 

@@ -11,29 +11,48 @@ from typing import Any
 
 import duckdb
 
+from agent_runtime.dialogue import results
 from agent_runtime.kernel.dispatch import MAX_BRIEF_ERROR
-from agent_runtime.types import Execution, Observation, TableSchema
-from agent_runtime_tools import code, query_errors, rendering, result_text, schema_text
+from agent_runtime.types import Execution, Observation, ResultTable, TableSchema
+from agent_runtime_tools import code, query_errors, schema_text
+from agent_runtime_tools.cells import cell as as_cell
 from agent_runtime_tools.table_names import as_written
 
 identifier = as_written
 
+KINDS = {str: "VARCHAR", float: "DOUBLE", Decimal: "DECIMAL"}
+
 
 def render_number(value: int | float | Decimal | Fraction) -> str:
     """A number as the calculator shows it: two decimals at most, no trailing zeros."""
-    exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-    return rendering.brief_number(exact)
+    return results.two_decimals_number(Fraction(str(value)) if isinstance(value, float) else Fraction(value))
 
 
 def render_cell(cell: Any) -> str:  # noqa: ANN401 - a cell of any column type
     """One cell of a result or of a sample row, as the database shows it."""
-    return render_number(cell) if isinstance(cell, Fraction) else result_text.brief(cell)
+    return (
+        render_number(cell)
+        if isinstance(cell, Fraction)
+        else results.two_decimals_cell(as_cell(cell), _kind(cell))
+    )
 
 
 def render_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, str]:
     """A query's result: exact for the record, brief for the model."""
-    rendered = result_text.render(columns, rows, len(rows), is_counted=True)
-    return rendered.text, rendered.brief
+    kinds = [
+        next((_kind(row[place]) for row in rows if row[place] is not None), "")
+        for place in range(len(columns))
+    ]
+    cells = tuple(tuple(as_cell(cell) for cell in row) for row in rows)
+    table = ResultTable(tuple(zip(columns, kinds, strict=True)), cells, len(rows))
+    return results.exact(table), results.two_decimals_table(table)
+
+
+def _kind(cell: Any) -> str:  # noqa: ANN401 - a cell of any column type
+    """The column type that a Python value came from, as far as it changes how it is shown."""
+    if isinstance(cell, list) and cell:
+        return f"{_kind(cell[0])}[]"
+    return next((kind for known, kind in KINDS.items() if isinstance(cell, known)), "")
 
 
 def render_error(error: duckdb.Error, tables: Mapping[str, tuple[str, ...]], query: str) -> tuple[str, str]:
@@ -44,7 +63,7 @@ def render_error(error: duckdb.Error, tables: Mapping[str, tuple[str, ...]], que
 
 def render_context(name: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> str:
     """What the model reads of a table: its first row is the sample."""
-    sample = tuple(result_text.brief(cell) for cell in rows[0]) if rows else None
+    sample = tuple(render_cell(cell) for cell in rows[0]) if rows else None
     return schema_text.context([schema_text.Table(name, tuple(columns), len(rows), sample)])
 
 
