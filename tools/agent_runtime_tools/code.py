@@ -5,6 +5,7 @@ check starts from the same state. Nothing of one check is seen by the next, so a
 """
 
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -12,7 +13,15 @@ import anyio
 
 from agent_runtime.errors import InputError, ToolError
 from agent_runtime.protocols import Sandbox, ToolContext
-from agent_runtime.types import Execution, Observation, Outcome, SandboxJob, Task
+from agent_runtime.types import (
+    Demonstration,
+    Execution,
+    Observation,
+    Outcome,
+    SandboxJob,
+    Task,
+    ToolForm,
+)
 from agent_runtime_tools.snapshot import snapshot
 
 BRIEF_LINES = 10
@@ -56,6 +65,19 @@ class Python(_Folders):
 
     name = "python"
     description = "Python code to run; print the result, assert what must hold"
+    form = ToolForm(
+        demonstrations=(
+            Demonstration(
+                "What is the sum of the numbers from 1 to 50?",
+                "Add them in code.",
+                "print(sum(range(51)))",
+                "1275",
+                "1275",
+            ),
+        ),
+        max_tokens=1024,
+        is_verbatim=True,
+    )
 
     async def run(self, text: str, task: Task, seconds: float) -> Observation:
         """Run `text` in a clean interpreter.
@@ -80,6 +102,27 @@ class Edit(_Folders):
 
     name = "edit"
     description = "FILE:FIRST-LAST, then the lines that replace those lines; the failing command is run again"
+    form = ToolForm(
+        demonstrations=(
+            Demonstration(
+                "The test of an empty list fails with a ZeroDivisionError in mean.py, line 2.",
+                "The mean of nothing is 0.",
+                "mean.py:2-2\n    return sum(values) / len(values) if values else 0",
+                "1 passed",
+                "mean.py returns 0 for an empty list",
+            ),
+        ),
+        max_tokens=1024,
+        is_verbatim=True,
+    )
+
+    async def prepare(self, task: Task) -> ToolContext:
+        """Take the snapshot of the task's folder; without a program and its command there is nothing to edit.
+
+        Raises:
+            InputError: The folder cannot be read, or is too large.
+        """
+        return replace(await super().prepare(task), is_offered=bool(task.folder and task.command))
 
     async def run(self, text: str, task: Task, seconds: float) -> Observation:
         """Apply the edit `text` and rerun `task.command`; ok when it exits with 0.

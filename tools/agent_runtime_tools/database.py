@@ -11,18 +11,20 @@ Not covered: what the worker's limits do not bound (see `database_worker`), and 
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
 from agent_runtime.protocols import ToolContext
-from agent_runtime.types import Observation, TableFunction, TableSchema, Task
+from agent_runtime.types import Demonstration, Observation, TableFunction, TableSchema, Task, ToolForm
+from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
 from agent_runtime_tools.private_file import PrivateFolder
 from agent_runtime_tools.result_text import MAX_TEXT, cut
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
+from agent_runtime_tools.sql_grammar import sql_grammar
 from agent_runtime_tools.worker import MAX_CALLS, Worker
 
 PROGRAM = Path(__file__).with_name("database_worker.py")
@@ -65,17 +67,31 @@ class Database:
     """Meets `Tool` and `PreparedTool`.
 
     `macros` are SQL definitions that checks may call beside DuckDB's own, or a function that makes them for a
-    task's tables.
+    task's tables. `guide` tells a chat model of them, where a task's tables have them.
     """
 
     name = "sql"
     description = (
-        "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows each column's "
-        "exact type, a sample, and whether it tells the rows apart"
+        "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows "
+        "types, samples, and which columns tell the rows apart"
     )
 
-    def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None) -> None:
+    form = ToolForm(
+        demonstrations=(
+            Demonstration(
+                "How many orders came from Ohio?",
+                "Count its orders.",
+                "SELECT COUNT(*) FROM orders WHERE state = 'Ohio'",
+                "17",
+                "17",
+            ),
+        ),
+        is_grounded=True,
+    )
+
+    def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None, guide: str = "") -> None:
         self._macros = macros
+        self._guide = guide
         self._limits = limits or DatabaseLimits()
         self._tasks: dict[str, _Loaded] = {}
         self._is_closed = False
@@ -92,10 +108,20 @@ class Database:
         """
         await self.release(task)
         if not task.tables:
-            return ToolContext()
+            return ToolContext(is_offered=False)
         loaded = self._tasks[task.id] = await self._load(task)
         schemas = tuple(table.schema for table in loaded.tables)
-        return ToolContext(context(loaded.tables), schemas, loaded.functions, loaded.mentions)
+        return ToolContext(
+            context(loaded.tables),
+            schemas,
+            loaded.functions,
+            loaded.mentions,
+            grammar=sql_grammar(schemas, loaded.functions),
+            closed_grammar=closed_sql_grammar(
+                schemas, [replace(one, columns=()) for one in loaded.functions]
+            ),
+            guide=self._guide if loaded.functions else "",
+        )
 
     async def release(self, task: Task) -> None:
         """Kill the task's workers and free its tables."""
