@@ -3,11 +3,14 @@
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 
 from agent_runtime.dialogue.grammar import role_token_grammar, tagged_grammar
+from agent_runtime.engine.masks import MAX_MASK_ITEMS
 from agent_runtime.jobs.cashflow.macros import GUIDE, flow_macros
 from agent_runtime.types import Node, Plan, Prompt, TableFunction, TableSchema, Task, ToolSpec
 from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
@@ -162,6 +165,32 @@ def _tables(files: dict[str, str]) -> list[TableSchema]:
     return [
         TableSchema(name[:-4], tuple((column, "X") for column in head), 1) for name, head in heads.items()
     ]
+
+
+class PunctuationTokens:
+    """Bytes, and every run of up to three of the characters of a query: what large vocabularies are full of."""
+
+    def __init__(self) -> None:
+        runs = ["".join(run) for n in (2, 3) for run in product(" =-*/,.()[]{}<>:'\"|a1", repeat=n)]
+        self.tokens = [bytes([byte]) for byte in range(256)] + [run.encode() for run in runs] + [b"\xff<eos>"]
+        self.eos_token_id = len(self.tokens) - 1
+        self.special_token_ids = [self.eos_token_id]
+        self.bos_token_id = None
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return list(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.mark.parametrize("make", [sql_grammar, closed_sql_grammar])
+def test_a_vocabulary_full_of_punctuation_stays_within_the_limit_of_a_mask(make):
+    crowded = LLTokenizer(TokenizerWrapper(PunctuationTokens()))
+    limits = LLParserLimits(step_max_items=MAX_MASK_ITEMS)
+    grammar = LLMatcher.grammar_from_lark(make([ORDERS, CLIENTS]))
+
+    matcher = LLMatcher(crowded, grammar, log_level=0, limits=limits)
+    for byte in b"SELECT SUM((amount * 2)) FROM orders WHERE status = 'a' AND amount >= 1.5":
+        matcher.compute_bitmask()
+        assert matcher.consume_token(byte), matcher.get_error()
 
 
 # --- the closed grammar

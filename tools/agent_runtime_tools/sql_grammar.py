@@ -39,16 +39,16 @@ _IDENTIFIER = r"[A-Za-z_\u{80}-\u{10ffff}][A-Za-z0-9_$\u{80}-\u{10ffff}]*"
 _NUMBER = r"([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _STRING = "'([^']|'')*'"
 _QUOTED = '"([^"]|"")+"'
-_OPERATOR = (
-    r"<>|<=|>=|!=|==|\|\||->>|->|!?~~\*?|!?~\*?|\/\/|\*\*|:=|=>|::|\^@|@>|<@|&&|<<|>>|[-+*\/%<>=&|^\[\]:?{}]"
-)
+_OPERATOR = r"<>|<=|>=|!=|==|\|\||->>|->|!?~~\*?|!?~\*?|\/\/|\*\*|:=|=>|::|\^@|@>|<@|&&|<<|>>|[-+\/%<>=&|^:?]"
 
 # {of}: `text` in a query whose tables are all loaded, `named` in one that begins with WITH and may name others. What
 # a piece of it ends with decides what may follow: a word needs space before a parenthesis, an operator takes no
-# alias. Left recursion keeps the parser linear.
+# alias. Left recursion keeps the parser linear; that operators and commas stand between words keeps masks cheap, for
+# vocabularies are full of tokens like `=====` and `,,,,`.
 _RULES = r"""
 {of}: {of}_word | {of}_mark | {of}_operator
-{of}_word: {of}? (WORD | NUMBER | STRING | COLUMN | OTHER_COLUMN | KNOWN_QUOTED)
+{of}_word: {of}? (WORD | NUMBER | STRING | COLUMN | OTHER_COLUMN | KNOWN_QUOTED | STAR)
+    | {of}? (LIST {of}? LIST_END | STRUCT {of}? STRUCT_END)
     | ({of}_word | {of}_mark)? (QUOTED | QUOTED_COLUMN)
     | ({of}_mark | {of}_operator)? OPEN {of}_inside
     | {of}_word SPACED_OPEN {of}_inside
@@ -58,8 +58,8 @@ _RULES = r"""
     | ({of}_mark | {of}_operator)? OPEN with CLOSE
     | {of}_word SPACED_OPEN with CLOSE
     | {of}? AS NAME_OPEN {of}_inside{after_comma}
-{of}_mark: {of}? (COMMA | DISTINCT PLAIN_FROM)
-{of}_operator: {of}? OPERATOR
+{of}_mark: {of}_word COMMA | {of}? DISTINCT PLAIN_FROM
+{of}_operator: {of}_word OPERATOR | ({of}_mark | {of}_operator)? UNARY
 {of}_inside: {of}? CLOSE
 {of}_source: SPACED_TABLE | QUOTED_TABLE | OPEN {of}_inside | OPEN with CLOSE | TABLE_CALL {of}_inside{any_source}
 """
@@ -71,7 +71,7 @@ def sql_grammar(tables: Sequence[TableSchema], functions: Sequence[TableFunction
     """Rules for llguidance whose `start` is one query over `tables`, which may call `functions`."""
     rules = [
         "start: COMMENT? query SEMICOLON?",
-        "query: SELECT_AND text | SELECT OPERATOR text? | with | EXPLAIN_AND query | OPEN text_inside text?",
+        "query: SELECT_AND text | SELECT STAR text? | with | EXPLAIN_AND query | OPEN text_inside text?",
         "    | START_FROM text_source text? | SUMMARY text_source text? | SUMMARY SPACED_SELECT text | DESCRIBE",
         "with: WITH_AND RECURSIVE_AND? (NAME_OPEN named_inside)? named",
         _RULES.format(of="text", any_source="", after_comma="").strip(),
@@ -121,6 +121,12 @@ def _language(functions: Sequence[TableFunction]) -> dict[str, str]:
         "STRING": f"/{_SPACE}{_STRING}/",
         "QUOTED": f"/{_SPACE}{_QUOTED}/",
         "OPERATOR": f"/{_SPACE}({_OPERATOR})/",
+        "UNARY": f"/{_SPACE}[-+~@]/",
+        "STAR": rf"/{_SPACE}\*/",  # all columns, and times: an operand may follow either
+        "LIST": rf"/{_SPACE}\[/",
+        "LIST_END": rf"/{_SPACE}\]/",
+        "STRUCT": rf"/{_SPACE}\{{/",
+        "STRUCT_END": rf"/{_SPACE}\}}/",
         "COMMA": f"/{_SPACE},/",
         "OPEN": rf"/{_SPACE}\(/",
         "SPACED_OPEN": rf"/{_SOME_SPACE}\(/",
