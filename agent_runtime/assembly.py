@@ -173,9 +173,7 @@ async def _choose_sandbox(config: RunConfig, packages: Packages | None = None) -
 
 def _database() -> Database:
     """The database with the flow macros, of which models that read descriptions are told."""
-    database = Database(flow_macros)
-    database.description = f"{Database.description}. Where a table holds transfers, FROM may call:\n{GUIDE}"
-    return database
+    return Database(flow_macros, guide=f"A table holds transfers, so FROM may call:\n{GUIDE}")
 
 
 def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:

@@ -91,7 +91,9 @@ class ToolContext:
 
     `mentions` are the values that the question names and the tool has found in what it loaded. `doubts` say what is not
     sure about how the user's files were read. `grammar` are rules for llguidance whose `start` is one input of the
-    tool, over what it loaded. A tool that has nothing to work on for this task is not offered.
+    tool, over what it loaded; `closed_grammar` is a narrower one for small weights that choose their words from it.
+    `guide` is what a chat model is told about the tool for this task, where that is not the guide of its form. A tool
+    that has nothing to work on for this task is not offered.
     """
 
     text: str = ""
@@ -100,6 +102,8 @@ class ToolContext:
     mentions: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     grammar: str = ""
+    closed_grammar: str = ""
+    guide: str = ""
     is_offered: bool = True
 
 

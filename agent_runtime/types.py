@@ -91,10 +91,11 @@ class FinalAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What the model wrote is no action; `error` says why."""
+    """What the model wrote is no action; `error` says why. `is_cut`: a token limit ended it."""
 
     text: str
     error: str
+    is_cut: bool = False
     kind: Literal["malformed"] = "malformed"
 
 
@@ -417,13 +418,15 @@ class ToolForm:
 class ToolSpec:
     """A tool as a model is told about it: name, one line on what to write to it, and its form.
 
-    `grammar` are rules for llguidance whose `start` is one input; empty: any text.
+    `grammar` are rules for llguidance whose `start` is one input; empty: any text. `closed_grammar` is a narrower one
+    for small weights that choose their words from it; empty: the same.
     """
 
     name: str
     description: str
     form: ToolForm = ToolForm()
     grammar: str = ""
+    closed_grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,8 +446,9 @@ class Prompt:
 class Request:
     """Ask for the next action after `path`. `max_tokens` bounds what may be sampled for it.
 
-    `index` is the place of the action among its siblings, from 0. `notes` are what earlier branches of the search have
-    to say to this one: a derivation that was tried, an objection to it.
+    `think_tokens` bounds the model's own thinking before the action, on top of that; 0: it is not to think. `index` is
+    the place of the action among its siblings, from 0. `notes` are what earlier branches of the search have to say to
+    this one: a derivation that was tried, an objection to it.
     """
 
     prompt: Prompt
@@ -454,6 +458,7 @@ class Request:
     max_tokens: int = 256
     index: int = 0
     notes: tuple[str, ...] = ()
+    think_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

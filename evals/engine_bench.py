@@ -36,16 +36,17 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from agent_runtime.dialogue.sql_grammar import sql_grammar
 from agent_runtime.engine.engine import Engine
 from agent_runtime.engine.masks import Grammars, Matcher
 from agent_runtime.engine.radix import RadixTree
 from agent_runtime.engine.types import Job
 from agent_runtime.models.embedded.progress import progress
 from agent_runtime.models.embedded.weights import embedded_folder
-from agent_runtime.models.prompt_formats import RoleTokenVoice, TaggedVoice, Voice
+from agent_runtime.models.loading import prompt_format_of
 from agent_runtime.models.tokenizer import LocalTokenizer
-from agent_runtime.types import Node, Plan, Prompt, Sampling, TableSchema, ToolSpec
+from agent_runtime.types import Node, Plan, Prompt, Request, Sampling, TableSchema, ToolSpec
+from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
+from agent_runtime_tools.sql_grammar import sql_grammar
 
 WARM = Sampling(temperature=0.8)
 PROMPT_TOKENS = 400
@@ -500,11 +501,14 @@ async def mask(setting: Setting) -> None:
 
 def _larks(setting: Setting) -> dict[str, str]:
     tokenizer = LocalTokenizer(setting.tokenizer)
-    voice: Voice = RoleTokenVoice(tokenizer) if tokenizer.has_roles else TaggedVoice(tokenizer)
-    prompt = Prompt("", tools=(ToolSpec("calc", ""), ToolSpec("sql", "")), tables=(TRANSFERS,))
+    query = ToolSpec(
+        "sql", "", grammar=sql_grammar([TRANSFERS]), closed_grammar=closed_sql_grammar([TRANSFERS])
+    )
+    prompt = Prompt("", tools=(ToolSpec("calc", ""), query), tables=(TRANSFERS,))
     return {
-        "an action": voice.grammar(prompt, [Node(1, 0, 1, Plan(("look",)))]),
-        "a query": f"start: sql_text\n{sql_grammar([TRANSFERS])}",
+        "an action": prompt_format_of(tokenizer).grammar(Request(prompt, (Node(1, 0, 1, Plan(("look",))),))),
+        "a query": query.grammar,
+        "a query of small weights": query.closed_grammar,
     }
 
 

@@ -51,7 +51,7 @@ def review(
 
 def _shown(node: Node) -> str:
     """One action with its check, result and verdict."""
-    from agent_runtime.dialogue.parsing import write_tagged  # noqa: PLC0415
+    from agent_runtime.dialogue.tagged_reader import write_tagged  # noqa: PLC0415
 
     assert node.action is not None
     lines = [f"[{node.id}] {write_tagged(node.action)}"]

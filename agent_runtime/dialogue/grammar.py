@@ -1,38 +1,43 @@
 """What a model may write next, as a grammar for llguidance: pure text, compiled into masks by the engine.
 
-The protocol's order (a plan first, nothing after the answer), a token limit on every field, and inside `sql`
-only names that exist: the loaded tables, their columns, functions, and a fixed stock of aliases. So a tiny model
-cannot write `order_party` for a column called `ordering_party`. Strings, numbers, operators and nesting are
-free; whether the query is right SQL is for the database to say.
+The protocol's order (a plan first, nothing after the answer), a token limit on every field, and inside a check whatever
+grammar its tool brings: a database's, say, knows the tables that are loaded. Whether what is written is right is for
+the tool to say.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import lru_cache
 
-from agent_runtime.dialogue.sql_grammar import sql_grammar
-from agent_runtime.types import Backtrack, FinalAnswer, Node, Plan, Prompt, TableFunction, TableSchema
+from agent_runtime.types import Backtrack, FinalAnswer, Node, Plan, Prompt, ToolSpec
 
-# The longest fields of the trained traces have half of these; a limit ends a ramble, not a thought. A query or a
-# program that reaches its own is cut there and closed: its tool then says what is wrong with it.
-FIELD_TOKENS = {
-    "plan": 160,
-    "step": 96,
-    "backtrack": 64,
-    "answer": 160,
-    "calc": 96,
-    "sql": 400,
-    "python": 1024,
-    "edit": 1024,
-}
-TOOL_TOKENS = 512  # what is written to a tool that the caller brought
-THINK_TOKENS = 512
-
-Database = tuple[tuple[TableSchema, ...], tuple[TableFunction, ...]]
+# A limit ends a ramble, not a thought: the longest fields of the trained traces have half of these. What is written to
+# a tool is cut at the tool's own limit and closed: the tool then says what is wrong with it.
+TRAINED_TOKENS = {"plan": 160, "step": 96, "backtrack": 64, "answer": 160}
+CHAT_TOKENS = {"plan": 320, "step": 256, "backtrack": 128, "answer": 512}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NO_TAG = "/[^<]+/"  # text that is followed by a tag at the first `<`
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkRule:
+    """Thinking before an action: how it is opened ("": it is already), what it may hold, how it is closed."""
+
+    opening: str
+    body: str
+    closing: str
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What may be written to a tool."""
+
+    tool: str
+    max_tokens: int
+    grammar: str
 
 
 def next_roles(path: Sequence[Node]) -> tuple[str, ...]:
@@ -52,87 +57,104 @@ def next_roles(path: Sequence[Node]) -> tuple[str, ...]:
 
 
 def role_token_grammar(prompt: Prompt, path: Sequence[Node], role_ids: Mapping[str, int]) -> str:
-    """The grammar of one action in role tokens, which are written `<[id]>`.
-
-    Weights with role tokens know tables, so what functions return stays out of the words that they choose from.
-    """
+    """The grammar of one action in role tokens, which are written `<[id]>`; inputs by the tools' closed grammars."""
     marks = {role: f"<[{token}]>" for role, token in role_ids.items()}
-    tools = tuple(tool for tool in _tools(prompt) if tool in marks)
-    functions = tuple(replace(function, columns=()) for function in prompt.functions)
-    return _role_token_grammar(next_roles(path), tools, tuple(marks.items()), (prompt.tables, functions))
+    inputs = tuple(
+        _Input(tool.name, tool.form.max_tokens, tool.closed_grammar or tool.grammar)
+        for tool in _callable(prompt.tools)
+        if tool.name in marks
+    )
+    return _role_token_grammar(next_roles(path), inputs, tuple(marks.items()))
 
 
-def tagged_grammar(prompt: Prompt, path: Sequence[Node]) -> str:
-    """The grammar of one action in tagged text, thinking before it allowed."""
-    return _tagged_grammar(next_roles(path), _tools(prompt), (prompt.tables, prompt.functions))
+def tagged_grammar(prompt: Prompt, path: Sequence[Node], think: ThinkRule | None = None) -> str:
+    """The grammar of one action in tagged text, after thinking where it is allowed."""
+    inputs = tuple(_Input(tool.name, tool.form.max_tokens, tool.grammar) for tool in _callable(prompt.tools))
+    return _tagged_grammar(next_roles(path), inputs, think)
 
 
-def _tools(prompt: Prompt) -> tuple[str, ...]:
-    """The tools that can be called: a name is a plain word, and without tables there is nothing to query."""
-    names = (tool.name for tool in prompt.tools)
-    return tuple(name for name in names if _NAME.fullmatch(name) and (name != "sql" or prompt.tables))
+def _callable(tools: Sequence[ToolSpec]) -> list[ToolSpec]:
+    """The tools that can be called: a name is a plain word."""
+    return [tool for tool in tools if _NAME.fullmatch(tool.name)]
 
 
 @lru_cache(maxsize=256)
 def _role_token_grammar(
-    roles: tuple[str, ...],
-    tools: tuple[str, ...],
-    marks: tuple[tuple[str, str], ...],
-    database: Database,
+    roles: tuple[str, ...], inputs: tuple[_Input, ...], marks: tuple[tuple[str, str], ...]
 ) -> str:
     mark = dict(marks)
     end = mark["end"]
+    text = r"/(.|\n)+/"  # of at least one character: special tokens, which end it, are no characters
     rules = [f"start: {' | '.join(roles)}"]
-    for role in roles:
-        if role != "step":
-            rules += [f"{role}: {mark[role]} {role}_text {end}", _text(role)]
+    rules += [_limited(role, TRAINED_TOKENS[role], text) for role in roles]
+    rules += [f"{role}: {mark[role]} {role}_text {end}" for role in roles if role != "step"]
     if "step" in roles:
-        checks = "".join(f" | {mark[tool]} {tool}_text {end}" for tool in tools)
-        rules += [f"step: {mark['step']} step_text ({end}{checks})", _text("step")]
-        rules += [_query(database) if tool == "sql" else _text(tool) for tool in tools]
+        checks = "".join(f" | {mark[each.tool]} {each.tool}_text {end}" for each in inputs)
+        rules += [f"step: {mark['step']} step_text ({end}{checks})"]
+        rules += [_input(each, text) for each in inputs]
     return "\n".join(rules)
-
-
-def _text(role: str) -> str:
-    """Free text of at least one character: special tokens, which end it, are no characters."""
-    return _limited(role, r"/(.|\n)+/")
-
-
-def _query(database: Database) -> str:
-    return _limited("sql", f"%lark {{\nstart: sql_text\n{sql_grammar(*database)}\n}}")
-
-
-def _limited(role: str, body: str) -> str:
-    """The rule of a field: one terminal, or a `%lark` grammar of its own, for only these can have a limit."""
-    return f"{role}_text[max_tokens={FIELD_TOKENS.get(role, TOOL_TOKENS)}]: {body}"
 
 
 @lru_cache(maxsize=256)
-def _tagged_grammar(roles: tuple[str, ...], tools: tuple[str, ...], database: Database) -> str:
-    rules = [
-        f"start: WS? think? ({' | '.join(roles)})",
-        'think: "<think>" think_text? "</think>" WS?',
-        f"think_text[max_tokens={THINK_TOKENS}]: {_NO_TAG}",
-        r"WS: /[ \n]{1,4}/",
-    ]
+def _tagged_grammar(roles: tuple[str, ...], inputs: tuple[_Input, ...], think: ThinkRule | None) -> str:
+    rules = [f"start: {_lead(think)} ({' | '.join(roles)})", r"WS: /[ \n]{1,4}/", *_thinking(think)]
     for role in roles:
         if role != "step":
-            rules += [f'{role}: "<{role}>" {role}_text "</{role}>"', _tagged_text(role)]
+            body = until(f"</{role}>")
+            rules += [f'{role}: "<{role}>" {role}_text "</{role}>"', _limited(role, CHAT_TOKENS[role], body)]
     if "step" in roles:
-        checks = "".join(f' | "<{tool}>" {tool}_text "</{tool}>" WS? "</step>"' for tool in tools)
-        rules += [f'step: "<step>" step_text ("</step>"{checks})', _limited("step", _NO_TAG)]
-        rules += [_query(database) if tool == "sql" else _tagged_text(tool) for tool in tools]
+        checks = "".join(
+            f' | "<{each.tool}>" {each.tool}_text "</{each.tool}>" WS? "</step>"' for each in inputs
+        )
+        rules += [f'step: "<step>" step_text ("</step>"{checks})']
+        rules += [_limited("step", CHAT_TOKENS["step"], _NO_TAG)]
+        rules += [_input(each, until(f"</{each.tool}>")) for each in inputs]
     return "\n".join(rules)
 
 
-def _tagged_text(role: str) -> str:
-    """Text that may hold anything but its own closing tag.
+def _lead(think: ThinkRule | None) -> str:
+    if think is None:
+        return "WS?"
+    return "WS? think?" if think.opening else "think"
 
-    The lexer looks one byte ahead, so every `<` opens a piece of its own, which goes on to where it is no
-    longer the closing tag. (`stop=` would need tokens to be taken back.)
+
+def _thinking(think: ThinkRule | None) -> list[str]:
+    if think is None:
+        return []
+    return [
+        f"think: {think.opening} think_text? {think.closing} WS?",
+        _limited("think", think.n_tokens, think.body),
+    ]
+
+
+def _input(given: _Input, free: str) -> str:
+    body = f"%lark {{\n{given.grammar}\n}}" if given.grammar else free
+    return _limited(given.tool, given.max_tokens, body)
+
+
+def _limited(field: str, max_tokens: int, body: str) -> str:
+    """The rule of a field: one terminal, or a `%lark` grammar of its own, for only these can have a limit."""
+    return f"{field}_text[max_tokens={max_tokens}]: {body}"
+
+
+def until(mark: str) -> str:
+    """The body of text that may hold anything but `mark`.
+
+    The lexer looks one byte ahead, so every first character of the mark opens a piece of its own, which goes on to
+    where it is no longer the mark. (`stop=` would need tokens to be taken back.)
     """
-    other = "[^><]"
-    for char in reversed(role):
-        other = rf"([^{char}<]|{char}{other})"
-    other = rf"<+([^\/<]|\/{other})"
-    return _limited(role, f"%lark {{\nstart: (PIECE | OTHER_TAG)+\nPIECE: /[^<]+/\nOTHER_TAG: /{other}/\n}}")
+    first, rest = mark[0], mark[1:]
+    other = _none_of(rest[-1], first)
+    for char in reversed(rest[:-1]):
+        other = rf"({_none_of(char, first)}|{_alone(char)}{other})"
+    other = rf"{_alone(first)}+{other}"
+    return f"%lark {{\nstart: (PIECE | OTHER)+\nPIECE: /{_none_of(first)}+/\nOTHER: /{other}/\n}}"
+
+
+def _none_of(*chars: str) -> str:
+    return f"[^{''.join(map(_alone, chars))}]"
+
+
+def _alone(char: str) -> str:
+    """A character that stands for itself in a pattern."""
+    return char if char.isalnum() or char in "<>_:" else f"\\{char}"

@@ -8,7 +8,7 @@ caller must look at `is_done` before it samples.
 from collections import OrderedDict
 
 import torch
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.hf import from_tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -16,6 +16,9 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from agent_runtime.errors import ConfigError, ModelError
 
 MAX_COMPILED = 256  # a compiled grammar takes about a megabyte
+# A vocabulary of 150,000 tokens holds so many runs of punctuation that the mask of a query takes up to 100,000 items.
+# llguidance's own limit is 50,000, and a matcher that has met it is broken for good.
+MAX_MASK_ITEMS = 1_000_000
 
 
 class Matcher:
@@ -86,7 +89,9 @@ class Grammars:
                     "grammars need a fast tokenizer (tokenizer.json); this model has a slow one"
                 )
             self._tokenizer = from_tokenizer(self._hf_tokenizer, n_vocab=self._n_vocabulary)
-        matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_lark(lark), log_level=0)
+        limits = LLParserLimits(step_max_items=MAX_MASK_ITEMS)
+        grammar = LLMatcher.grammar_from_lark(lark)
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=limits)
         if matcher.is_error():
             raise ConfigError(f"the grammar does not compile: {matcher.get_error()}")
         return matcher

@@ -275,7 +275,7 @@ def _action(completion: Completion) -> Action:
     """The completion's action; what cannot be parsed becomes an action of its own kind, not a crash."""
     text = " ".join(f"{span.role}: {span.text}" for span in completion.spans)
     if completion.is_cut:
-        return Malformed(text, "cut off by its token limit")
+        return Malformed(text, "cut off by its token limit", is_cut=True)
     try:
         return parse(completion.spans)
     except ActionSyntaxError as error:

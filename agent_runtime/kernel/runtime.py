@@ -4,7 +4,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ from agent_runtime.types import (
     Prompt,
     StopReason,
     Task,
+    ToolForm,
     ToolSpec,
     Usage,
 )
@@ -324,29 +325,30 @@ class Runtime:
     async def _prepared(self, task: Task) -> AsyncIterator[Prompt]:
         """The prompt of a task while the tools hold what the task brings for them; the model is loaded meanwhile."""
         tools = self._parts.tools.values()
-        loaders = [tool for tool in tools if isinstance(tool, PreparedTool)]
+        loaders = {tool.name: tool for tool in tools if isinstance(tool, PreparedTool)}
 
-        async def prepare() -> list[ToolContext]:
-            return [await tool.prepare(task) for tool in loaders]
+        async def prepare() -> list[tuple[str, ToolContext]]:
+            return [(name, await tool.prepare(task)) for name, tool in loaders.items()]
 
-        async def load() -> list[ToolContext]:
+        async def load() -> list[tuple[str, ToolContext]]:
             await self._parts.model.card()
             return []
 
         try:
-            contexts = [ToolContext(task.context), *chain(*await gather([prepare, load]))]
+            prepared = dict(chain(*await gather([prepare, load])))
+            contexts = [ToolContext(task.context), *prepared.values()]
             yield Prompt(
                 task.question,
                 "\n".join(context.text for context in contexts if context.text),
-                tuple(ToolSpec(tool.name, tool.description) for tool in tools),
+                _offered(tools, prepared),
                 tuple(table for context in contexts for table in context.tables),
                 tuple(function for context in contexts for function in context.functions),
                 tuple(mention for context in contexts for mention in context.mentions),
             )
         finally:
             with anyio.CancelScope(shield=True):
-                for tool in loaders:
-                    await tool.release(task)
+                for loader in loaders.values():
+                    await loader.release(task)
 
     def _as_task(self, task: Task | str) -> Task:
         task = self.new_task(task) if isinstance(task, str) else task
@@ -355,6 +357,20 @@ class Runtime:
         if task.id in self._running:
             raise InputError(f"task {task.id!r} is running already; give each task an id of its own")
         return task
+
+
+def _offered(tools: Iterable[Tool], prepared: Mapping[str, ToolContext]) -> tuple[ToolSpec, ...]:
+    """What a model is told of the tools that have something to work on."""
+    specs = []
+    for tool in tools:
+        context = prepared.get(tool.name, ToolContext())
+        form: ToolForm = getattr(tool, "form", ToolForm())
+        if context.guide:
+            form = replace(form, guide=context.guide)
+        if context.is_offered:
+            grammars = (context.grammar, context.closed_grammar)
+            specs.append(ToolSpec(tool.name, tool.description, form, *grammars))
+    return tuple(specs)
 
 
 def _recorded_and_shown(

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file
 
+from agent_runtime.dialogue.prompt_format import PromptFormat
+from agent_runtime.dialogue.role_tokens import RoleTokens
+from agent_runtime.dialogue.tagged_text import TaggedText
 from agent_runtime.engine.weights import Packed, for_this_processor, pack_ahead, speed_up
 from agent_runtime.errors import ConfigError, ModelError
 from agent_runtime.models.embedded.progress import progress
+from agent_runtime.models.embedded.roles import ROLES
 from agent_runtime.models.embedded.weights import HASH, embedded_folder
-from agent_runtime.models.prompt_formats import RoleTokenVoice, TaggedVoice, Voice
 from agent_runtime.models.tokenizer import LocalTokenizer
 from agent_runtime.types import ModelCard
 
@@ -38,7 +41,7 @@ class Loaded:
     """A model ready to decode. `is_judge`: its weights were trained to judge steps."""
 
     engine: "Engine"
-    voice: Voice
+    prompt_format: PromptFormat
     tokenizer: LocalTokenizer
     card: ModelCard
     is_judge: bool
@@ -57,10 +60,15 @@ def load(spec: str) -> Loaded:
     from agent_runtime.engine.engine import Engine  # noqa: PLC0415 (imports transformers)
 
     local = LocalTokenizer(tokenizer)
-    voice: Voice = RoleTokenVoice(local) if local.has_roles else TaggedVoice(local)
+    prompt_format = prompt_format_of(local)
     engine = Engine(model.to(device), tokenizer, device=device)  # type: ignore[arg-type]
     card = ModelCard(spec, device, engine.context_tokens, sha256)
-    return Loaded(engine, voice, local, card, bool(getattr(model.config, "is_step_judge", False)))
+    return Loaded(engine, prompt_format, local, card, bool(getattr(model.config, "is_step_judge", False)))
+
+
+def prompt_format_of(tokenizer: LocalTokenizer) -> PromptFormat:
+    """How a model with this tokenizer is spoken to."""
+    return RoleTokens(tokenizer, ROLES) if tokenizer.has_roles else TaggedText(tokenizer)
 
 
 def _embedded(gguf: str) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase", str]:

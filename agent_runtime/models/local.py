@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
-from agent_runtime.dialogue.formats import Segment, joined, segments
+from agent_runtime.dialogue.prompt_format import Segment, joined, segments
+from agent_runtime.dialogue.thinking import MARK_TOKENS
 from agent_runtime.engine.types import Job, Output, Scored
 from agent_runtime.errors import InputError
 from agent_runtime.types import Completion, Judgement, ModelCard, Request, Usage
@@ -50,7 +51,7 @@ class LocalModel:
         """
         loaded = await self._load()
         started = time.perf_counter()
-        parts = [segments(loaded.voice.dialect, request.prompt, request.path) for request in requests]
+        parts = [segments(loaded.prompt_format, request) for request in requests]
         jobs = {
             index: job
             for index, (request, part) in enumerate(zip(requests, parts, strict=True))
@@ -72,8 +73,8 @@ class LocalModel:
         if not loaded.is_judge:
             return [Judgement()] * len(requests)
         started = time.perf_counter()
-        dialect, limit = loaded.voice.dialect, loaded.card.context_tokens
-        read = [joined(segments(dialect, request.prompt, request.path)) for request in requests]
+        limit = loaded.card.context_tokens
+        read = [joined(segments(loaded.prompt_format, request)) for request in requests]
         fitting = [index for index, ids in enumerate(read) if len(ids) <= limit]
         verdicts = (loaded.tokenizer.role_id("good"), loaded.tokenizer.role_id("bad"))
         scores = await loaded.engine.score([read[index] for index in fitting], verdicts)
@@ -144,15 +145,22 @@ def _job(loaded: "Loaded", request: Request, parts: Sequence[Segment]) -> Job | 
     room = limit - len(ids)
     if room < 1:
         return None
-    voice = loaded.voice
+    form = loaded.prompt_format
+    request = _within(request, room)
     return Job(
         ids,
-        max(1, min(request.max_tokens, room)),
+        max(1, min(request.max_tokens + form.n_thinking(request), room)),
         request.sampling,
         request.seed,
-        voice.stop_ids,
-        voice.grammar(request.prompt, request.path),
+        form.stop_ids,
+        form.grammar(request),
     )
+
+
+def _within(request: Request, room: int) -> Request:
+    """The request with as much thinking as leaves the action its own tokens in what is left of the context."""
+    think_tokens = max(0, min(request.think_tokens, room - request.max_tokens - MARK_TOKENS))
+    return request if think_tokens == request.think_tokens else replace(request, think_tokens=think_tokens)
 
 
 def _completion(
@@ -161,9 +169,9 @@ def _completion(
     """`cost` is the completion's share of the seconds."""
     if output is None:
         return Completion((), is_cut=True, usage=cost)
-    ids = loaded.voice.kept(output.ids)
+    ids = loaded.prompt_format.kept(output.ids)
     usage = cost + _usage(parts, output)
-    spans = loaded.voice.read(ids, request.prompt)
+    spans = loaded.prompt_format.read(ids, request)
     return Completion(spans, ids, output.logprobs[: len(ids)], output.is_cut, usage)
 
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_runtime.dialogue.formats import MessageForm
-from agent_runtime.dialogue.parsing import BUILT_IN_TOOLS, parse, read_call, read_json, read_tagged
+from agent_runtime.dialogue.calls import read_call, read_json
+from agent_runtime.dialogue.parsing import parse
+from agent_runtime.dialogue.system_prompt import MessageForm
+from agent_runtime.dialogue.tagged_reader import read_tagged
 from agent_runtime.errors import ActionSyntaxError, ModelError
 from agent_runtime.types import Prompt, Span, Usage
 
@@ -103,11 +105,10 @@ def _spans(
 ) -> tuple[Span, ...]:
     """The first call, or the text as far as it is an action."""
     if called:
-        return read_call(*called[0], thought=content)
+        return read_call(*called[0], prompt.tools, thought=content)
     if form == "json":
-        return read_json(content.strip())
-    tools = tuple(tool.name for tool in prompt.tools) or BUILT_IN_TOOLS
-    return read_tagged(content, tools)
+        return read_json(content.strip(), prompt.tools)
+    return read_tagged(content, prompt.tools)
 
 
 def _usage(reported: object, text: str) -> Usage:

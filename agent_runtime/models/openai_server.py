@@ -14,16 +14,10 @@ import anyio
 import httpx2
 
 from agent_runtime.concurrency import gather
-from agent_runtime.dialogue.formats import (
-    Message,
-    MessageForm,
-    functions,
-    json_schema,
-    render_messages,
-    repair_messages,
-)
 from agent_runtime.dialogue.grammar import next_roles
+from agent_runtime.dialogue.messages import Message, functions, json_schema, render_messages, repair_messages
 from agent_runtime.dialogue.parsing import ACTION_ROLES
+from agent_runtime.dialogue.system_prompt import MessageForm
 from agent_runtime.errors import ConfigError, ModelError
 from agent_runtime.models.openai_replies import Answer, Reply, calls, read_answer, read_reply
 from agent_runtime.types import (
@@ -47,7 +41,7 @@ MAX_ANSWER_BYTES = 8 * 2**20
 PROBE_TOKENS = 1024  # room for a model that thinks first
 PROBE = Prompt(
     "This is a test of the connection. Plan one item: 'ok'.",
-    tools=(ToolSpec("calc", "computes an expression"),),
+    tools=(ToolSpec("lookup", "finds a word in a dictionary"),),
 )
 
 
@@ -136,7 +130,7 @@ class OpenAIServer:
 
     async def _complete(self, request: Request, form: MessageForm) -> Completion:
         started = time.perf_counter()
-        messages = render_messages(request.prompt, request.path, form)
+        messages = render_messages(request.prompt, request.path, form, request.notes)
         reply = await self._ask(request, form, messages)
         usage = reply.usage
         if reply.error and not reply.is_cut:

@@ -1,15 +1,15 @@
-"""A transformers tokenizer as `prompt` asks for it: text of ours and text from outside are two things."""
+"""A transformers tokenizer as the prompt formats ask for it: text of ours and text from outside are two things."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer as Backend
 
-from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ConfigError, ModelError
+from agent_runtime.models.embedded.roles import ROLES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,6 +33,7 @@ class LocalTokenizer:
         self._inner = inner
         added = backend.get_added_tokens_decoder()
         self._added = frozenset(added)
+        self._special = frozenset(token_id for token_id, token in added.items() if token.special)
         self._lock = Lock()
         self._plain = backend
         self._split = backend if all(token.special for token in added.values()) else _all_special(backend)
@@ -59,31 +60,51 @@ class LocalTokenizer:
         """The text of ids, byte for byte: nothing is cleaned up or left out."""
         return str(self._plain.decode(list(ids), skip_special_tokens=False))
 
-    def chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+    @property
+    def template(self) -> str:
+        """The chat template as it is written; empty for a model without one."""
+        return str(self._inner.chat_template or "")
+
+    def added_id(self, text: str) -> int | None:
+        """The id of `text` where it is one added token of the tokenizer."""
+        token = self._plain.token_to_id(text)
+        return token if token in self._added else None
+
+    def is_special(self, token: int) -> bool:
+        """Whether a token is special: no text spells it."""
+        return token in self._special
+
+    def chat(self, messages: Sequence[Mapping[str, str]], *, is_thinking: bool = False) -> str:
         """Render messages with the model's chat template, which transformers runs in a sandbox.
+
+        `is_thinking` sets the template's own switch; a template without one takes no notice.
 
         Raises:
             ConfigError: The model has no template, or it refuses a plain conversation.
         """
         listed = [dict(message) for message in messages]
         try:
-            return self._render(listed)
+            return self._render(listed, is_thinking)
         except Exception as error:  # whatever a template raises
             if len(listed) == 2 and listed[0]["role"] == "system":  # some templates know no system role
                 both = {"role": "user", "content": "\n\n".join(message["content"] for message in listed)}
-                return self._retry(both, error)
+                return self._retry(both, is_thinking, error)
             raise ConfigError(f"the model's chat template fails: {error}") from None
 
-    def _retry(self, message: dict[str, str], error: Exception) -> str:
+    def _retry(self, message: dict[str, str], is_thinking: bool, error: Exception) -> str:
         try:
-            return self._render([message])
+            return self._render([message], is_thinking)
         except Exception:
             raise ConfigError(
                 f"the model's chat template fails: {error}; use an instruction-tuned model"
             ) from None
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
-        return str(self._inner.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    def _render(self, messages: list[dict[str, str]], is_thinking: bool) -> str:
+        # DeepSeek's templates have the second switch, all others the first.
+        switches: dict[str, Any] = {"enable_thinking": is_thinking, "thinking": is_thinking}
+        return str(
+            self._inner.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **switches)
+        )
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return self._ids(self._plain, text, is_split=False)

@@ -107,7 +107,7 @@ def _place(path: Sequence[Node]) -> _Place:
 
 def _completion(sampled: ActionSampled) -> Completion:
     action = sampled.action
-    is_cut = isinstance(action, Malformed) and action.error.startswith("cut off")
+    is_cut = isinstance(action, Malformed) and action.is_cut
     return Completion(render(action), sampled.token_ids, sampled.logprobs, is_cut=is_cut, usage=sampled.usage)
 
 

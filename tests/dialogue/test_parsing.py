@@ -10,21 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.dialogue.parsing import (
-    TaggedReader,
-    parse,
-    read_call,
-    read_ids,
-    read_json,
-    read_tagged,
-    render,
-    write_call,
-    write_tagged,
-)
+from agent_runtime.dialogue.calls import read_call, read_json, write_call, write_json
+from agent_runtime.dialogue.parsing import parse, render
+from agent_runtime.dialogue.role_tokens import read_ids
+from agent_runtime.dialogue.tagged_reader import TaggedReader, write_tagged
+from agent_runtime.dialogue.tagged_reader import read_tagged as read_tagged_by
 from agent_runtime.errors import ActionSyntaxError
-from agent_runtime.types import Action, Backtrack, Check, FinalAnswer, Plan, Span, Step
+from agent_runtime.types import Action, Backtrack, Check, FinalAnswer, Plan, Span, Step, ToolForm, ToolSpec
 
 ROLES = {3: "plan", 4: "step", 5: "end", 6: "calc", 7: "sql", 9: "result", 10: "backtrack", 11: "answer"}
+
+VERBATIM = ToolForm(is_verbatim=True)
+TOOLS = (
+    ToolSpec("calc", ""),
+    ToolSpec("sql", ""),
+    ToolSpec("python", "", VERBATIM),
+    ToolSpec("edit", "", VERBATIM),
+)
+
+
+def read_tagged(text: str) -> tuple[Span, ...]:
+    return read_tagged_by(text, TOOLS)
 
 
 def decode(ids):
@@ -71,15 +77,15 @@ def test_tagged_text_reads_back_as_it_was_written(action: Action):
 def test_a_call_reads_back_as_it_was_written(action: Action):
     name, fields = write_call(action)
 
-    assert parse(read_call(name, json.dumps(fields))) == action
-    assert parse(read_json(json.dumps({"action": name, **fields}))) == action
+    assert parse(read_call(name, json.dumps(fields), TOOLS)) == action
+    assert parse(read_json(write_json(action), TOOLS)) == action
 
 
 @given(actions, st.data())
 def test_tagged_text_may_arrive_in_any_pieces(action: Action, data: st.DataObject):
     text = f"<think>hm</think> so: {write_tagged(action)}"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
-    reader = TaggedReader()
+    reader = TaggedReader(TOOLS)
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         reader.feed(text[start:end])
 
@@ -141,6 +147,26 @@ def test_thinking_becomes_the_thought_of_the_step():
 )
 def test_a_check_may_follow_its_step(text: str):
     assert parse(read_tagged(text)) == Step("t", Check("sql", "SELECT 1"))
+
+
+@pytest.mark.parametrize(
+    ("tool", "kept"), [("calc", "1 + 1"), ("python", "  1 + 1 \n"), ("sql", "1 + 1"), ("edit", "  1 + 1 \n")]
+)
+def test_blanks_around_an_input_count_only_where_the_tool_says_so(tool: str, kept: str):
+    text, fields = "  1 + 1 \n", {"thought": "t", "input": "  1 + 1 \n"}
+
+    for spans in (
+        read_tagged(f"<step>t<{tool}>\n{text}\n</{tool}></step>"),
+        read_call(tool, json.dumps(fields), TOOLS),
+        read_json(json.dumps({"action": tool, **fields}), TOOLS),
+    ):
+        assert parse(spans) == Step("t", Check(tool, kept))
+
+
+def test_a_tool_that_is_not_at_hand_is_text():
+    assert parse(read_tagged_by("<step>a <sql>SELECT 1</sql></step>", TOOLS[:1])) == Step(
+        "a <sql>SELECT 1</sql>"
+    )
 
 
 def test_code_ends_only_at_its_own_tag():

@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from agent_runtime.dialogue.formats import RoleTokens, render_tokens
 from agent_runtime.dialogue.parsing import parse
+from agent_runtime.dialogue.role_tokens import RoleTokens, render_tokens
 from agent_runtime.errors import ConfigError, InputError
 from agent_runtime.models.local import LocalModel
 from agent_runtime.types import (
@@ -27,11 +27,22 @@ from agent_runtime.types import (
     Sampling,
     Step,
     TableSchema,
+    ToolForm,
     ToolSpec,
     Usage,
 )
+from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
+from agent_runtime_tools.sql_grammar import sql_grammar
 
-TOOLS = tuple(ToolSpec(name, "") for name in ("calc", "sql", "python", "edit"))
+VERBATIM = ToolForm(max_tokens=1024, is_verbatim=True)
+CALC = ToolSpec("calc", "", ToolForm(max_tokens=96))
+TOOLS = (CALC, ToolSpec("python", "", VERBATIM), ToolSpec("edit", "", VERBATIM))
+
+
+def querying(*tables: TableSchema) -> tuple[ToolSpec, ...]:
+    """The tools of a task with tables."""
+    sql = ToolSpec("sql", "", grammar=sql_grammar(tables), closed_grammar=closed_sql_grammar(tables))
+    return (CALC, sql, *TOOLS[1:])
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +70,7 @@ def taught(example: dict[str, Any]) -> tuple[Prompt, list[tuple[Action, Observat
             turns.append((FinalAnswer(text), None))
         elif role == "step" and check:
             turns.append((Step(text, Check(check[0], check[1])), Observation(check[0], check[2], check[2])))
-    return Prompt(example["question"], tools=TOOLS, tables=tables), turns
+    return Prompt(example["question"], tools=querying(*tables) if tables else TOOLS, tables=tables), turns
 
 
 @pytest.mark.weights
@@ -191,7 +202,7 @@ async def test_the_spans_of_a_prompt_are_those_of_the_protocol(embedded: LocalMo
     await embedded.card()
     assert embedded._loaded is not None
     tokenizer = embedded._loaded.tokenizer
-    assert isinstance(embedded._loaded.voice.dialect, RoleTokens)
+    assert isinstance(embedded._loaded.prompt_format, RoleTokens)
     node = Node(1, 0, 1, Step("Sum.", Check("calc", "1+1")), Observation("calc", "2", "2"))
 
     ids = render_tokens(Prompt("q <end>"), [node], tokenizer)
@@ -237,7 +248,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_any_chat_model_writes_actions_under_the_grammar(stranger: Path):
     model = LocalModel(f"hf:{stranger}")
-    prompt = Prompt("How much?", tools=TOOLS, tables=(TableSchema("t", (("eur", "DOUBLE"),), 1),))
+    prompt = Prompt("How much?", tools=querying(TableSchema("t", (("eur", "DOUBLE"),), 1)))
     requests = [Request(prompt, (), Sampling(1.0), seed, max_tokens=200) for seed in range(4)]
 
     completions = await model.generate(requests)
@@ -245,6 +256,28 @@ async def test_any_chat_model_writes_actions_under_the_grammar(stranger: Path):
 
     for completion in completions:
         assert completion.is_cut or isinstance(parse(completion.spans), Plan)
+
+
+async def test_a_model_that_thinks_is_closed_at_its_budget_and_acts(stranger: Path, tmp_path: Path):
+    folder = copied(stranger, tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text(TEMPLATE + "{% if enable_thinking %}<think>{% else %}<think></think>{% endif %}")
+    model = LocalModel(f"hf:{folder}")
+    requests = [
+        Request(Prompt("How much?"), (), Sampling(1.0), seed, max_tokens=600, think_tokens=n)
+        for seed in range(2)
+        for n in (0, 100, 700)
+    ]
+
+    completions = await model.generate(requests)
+    await model.aclose()
+
+    for request, completion in zip(requests, completions, strict=True):
+        thought = [span.text for span in completion.spans if span.role == "think"]
+        assert len("".join(thought)) <= request.think_tokens
+        assert completion.is_cut or isinstance(parse(completion.spans), Plan)
+        assert len(completion.token_ids) <= request.max_tokens + request.think_tokens + 16
+    assert any(len(completion.token_ids) > 600 for completion in completions)
 
 
 async def test_added_tokens_of_any_kind_are_kept_out_of_data(stranger: Path):

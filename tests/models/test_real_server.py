@@ -20,8 +20,9 @@ import pytest
 
 from agent_runtime.cli import main
 from agent_runtime.config import cache_folder
-from agent_runtime.dialogue.formats import GO_ON, ROLE_TOKEN_HEAD, ROLE_TOKEN_TURN
+from agent_runtime.dialogue.messages import GO_ON
 from agent_runtime.dialogue.parsing import parse
+from agent_runtime.dialogue.role_tokens import ROLE_TOKEN_HEAD, ROLE_TOKEN_TURN
 from agent_runtime.models.openai_server import OpenAIServer
 from agent_runtime.trace.events import NodeAdded
 from agent_runtime.trace.reader import read

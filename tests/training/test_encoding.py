@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from agent_runtime.dialogue.formats import render_tokens
+from agent_runtime.dialogue.role_tokens import render_tokens
 from agent_runtime.models.tokenizer import LocalTokenizer
 from agent_runtime.trace.reader import read
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Plan, Prompt, Step

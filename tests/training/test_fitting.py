@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ConfigError
+from agent_runtime.models.embedded.roles import ROLES
 from agent_runtime.models.tokenizer import LocalTokenizer
 from agent_runtime_training.encoding import Packed, encode_example, pack
 from agent_runtime_training.fitting import batches, collate, cosine

@@ -83,10 +83,10 @@ def test_advantages_of_a_group_sum_to_zero(tiny):
 
 def sample_letters(weights: Weights, n: int, generator: torch.Generator) -> list[str]:
     """Answers of one letter out of four, as the policy likes them now."""
-    from agent_runtime.dialogue.formats import RoleTokens
+    from agent_runtime.dialogue.role_tokens import RoleTokens
 
     tokenizer = weights.tokenizer
-    head = [*RoleTokens(tokenizer).head(Prompt("Say a.")), tokenizer.role_id("answer")]
+    head = [*RoleTokens(tokenizer).head_of(Prompt("Say a.")), tokenizer.role_id("answer")]
     ids = torch.tensor([head])
     mask = torch.ones(len(head), len(head), dtype=torch.bool).tril()[None, None]
     with torch.no_grad():

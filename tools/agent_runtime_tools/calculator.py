@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from agent_runtime.errors import ToolError
-from agent_runtime.types import Observation, Task
+from agent_runtime.types import Demonstration, Observation, Task, ToolForm
 from agent_runtime_tools import arithmetic, dates, rendering
 from agent_runtime_tools.exact_functions import NotRational
 from agent_runtime_tools.expression import Program, encode, parse
@@ -29,8 +29,21 @@ class Calculator:
 
     name = "calc"
     description = (
-        "exact calculation: 15% of 2,340, (3+4)/5, sqrt(2), 3*4 = 12, solve(x^2-5x+6=0), "
-        "5 km in miles, days between 2024-01-02 and 2024-03-01, npv(5%, -100, 60, 60)"
+        "exact calculation: sqrt(2)/3, solve(x^2-5x+6=0), 5 km in miles, "
+        "days between 2024-01-02 and 2024-03-01, npv(5%, -9, 6)"
+    )
+
+    form = ToolForm(
+        demonstrations=(
+            Demonstration(
+                "What is 80 with 15% off?",
+                "Take 15% of 80 off.",
+                "80 - 15% of 80",
+                "68",
+                "68",
+            ),
+        ),
+        max_tokens=96,
     )
 
     def __init__(self, size: int = 2) -> None:

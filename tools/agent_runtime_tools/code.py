@@ -74,17 +74,13 @@ class Python(_Folders):
     name = "python"
     description = "Python code to run; print the result, assert what must hold"
     form = ToolForm(
-        guide=(
-            "Plain Python 3 with its standard library, no network; every run starts anew. The files of the task lie in "
-            "the current folder. Print the result last, alone on its line, with all its digits."
-        ),
         demonstrations=(
             Demonstration(
-                question="How many of the numbers from 1 to 100 are divisible by 3 or by 7?",
-                thought="Count them.",
-                input="print(sum(1 for n in range(1, 101) if n % 3 == 0 or n % 7 == 0))",
-                result="43",
-                answer="43",
+                "What is the sum of the numbers from 1 to 50?",
+                "Add them in code.",
+                "print(sum(range(51)))",
+                "1275",
+                "1275",
             ),
         ),
         max_tokens=1024,
@@ -132,6 +128,14 @@ class Edit(_Folders):
         max_tokens=1024,
         is_verbatim=True,
     )
+
+    async def prepare(self, task: Task) -> ToolContext:
+        """Take the snapshot of the task's folder; without a program and its command there is nothing to edit.
+
+        Raises:
+            InputError: The folder cannot be read, or is too large.
+        """
+        return replace(await super().prepare(task), is_offered=bool(task.folder and task.command))
 
     async def run(self, text: str, task: Task, seconds: float) -> Observation:
         """Apply the edit `text` and rerun `task.command`; ok when it exits with 0.

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -30,10 +30,12 @@ from agent_runtime.types import (
     ToolForm,
 )
 from agent_runtime_tools.cells import MAX_TEXT
+from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
 from agent_runtime_tools.private_file import PrivateFolder
 from agent_runtime_tools.reviewing import Ask, notes, other_readings, reviewed
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
+from agent_runtime_tools.sql_grammar import sql_grammar
 from agent_runtime_tools.worker import MAX_CALLS, Worker
 
 PROGRAM = Path(__file__).with_name("database_worker.py")
@@ -77,39 +79,32 @@ class Database:
     """Meets `Tool` and `PreparedTool`.
 
     `macros` are SQL definitions that checks may call beside DuckDB's own, or a function that makes them for a
-    task's tables.
+    task's tables. `guide` tells a chat model of them, where a task's tables have them.
     """
 
     name = "sql"
     description = (
-        "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows each column's "
-        "exact type, a sample, and whether it tells the rows apart"
+        "one DuckDB SELECT statement over the tables; its rows come back. DESCRIBE alone shows "
+        "types, samples, and which columns tell the rows apart"
     )
     form = ToolForm(
-        guide=(
-            "DuckDB: one SELECT or WITH statement. Texts stand in single quotes exactly as the cells have them; names "
-            "with blanks in double quotes. Days: year(d), strftime(d, '%Y-%m'), date_diff('day', a, b), "
-            "d + INTERVAL 1 MONTH. Texts that are numbers: TRY_CAST(x AS DOUBLE). Use ILIKE to find how a text is "
-            "written. Select what was asked for and nothing else; do not round."
-        ),
+        guide="Texts stand exactly as the cells have them; ILIKE finds how one is written. Do not round.",
         demonstrations=(
             Demonstration(
-                question="Which harbour took the most crates from Lund in 2023?",
-                thought="Sum the crates by harbour.",
-                input=(
-                    "SELECT harbour, sum(crates) AS total FROM landings WHERE origin = 'Lund' AND year(landed) = 2023 "
-                    "GROUP BY harbour ORDER BY total DESC LIMIT 1"
-                ),
-                result="harbour | total\nNorth Quay | 418",
-                answer="North Quay",
+                "How many orders came from Ohio?",
+                "Count its orders.",
+                "SELECT COUNT(*) FROM orders WHERE state = 'Ohio'",
+                "17",
+                "17",
             ),
         ),
         max_tokens=400,
         is_grounded=True,
     )
 
-    def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None) -> None:
+    def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None, guide: str = "") -> None:
         self._macros = macros
+        self._guide = guide
         self._limits = limits or DatabaseLimits()
         self._tasks: dict[str, _Loaded] = {}
         self._is_closed = False
@@ -126,10 +121,20 @@ class Database:
         """
         await self.release(task)
         if not task.tables:
-            return ToolContext()
+            return ToolContext(is_offered=False)
         loaded = self._tasks[task.id] = await self._load(task)
         schemas = tuple(table.schema for table in loaded.tables)
-        return ToolContext(context(loaded.tables), schemas, loaded.functions, loaded.mentions)
+        return ToolContext(
+            context(loaded.tables),
+            schemas,
+            loaded.functions,
+            loaded.mentions,
+            grammar=sql_grammar(schemas, loaded.functions),
+            closed_grammar=closed_sql_grammar(
+                schemas, [replace(one, columns=()) for one in loaded.functions]
+            ),
+            guide=self._guide if loaded.functions else "",
+        )
 
     async def release(self, task: Task) -> None:
         """Kill the task's workers and free its tables."""

@@ -6,23 +6,16 @@ mistakes are read but not learned. Where a step ends is kept: there the judge's 
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from agent_runtime.dialogue.formats import ROLES, RoleTokens, Tokenizer
-from agent_runtime.dialogue.parsing import parse, read_ids
+from agent_runtime.dialogue.parsing import parse
+from agent_runtime.dialogue.prompt_format import Tokenizer
+from agent_runtime.dialogue.role_tokens import RoleTokens, read_ids
 from agent_runtime.errors import ActionSyntaxError
+from agent_runtime.models.embedded.roles import ROLES
 from agent_runtime.types import FinalAnswer, Malformed, Node, Plan, Prompt, Step
 from agent_runtime_training.tasks.example import Example
 
 TURN_END = "<|im_end|>"
-
-
-class ReadingTokenizer(Tokenizer, Protocol):
-    """A tokenizer that also reads: recorded ids may be another model's."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, byte for byte."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +35,12 @@ class Sample:
 
 
 def encode(
-    prompt: Prompt, path: Sequence[Node], tokenizer: ReadingTokenizer, unlearned: Collection[int] = ()
+    prompt: Prompt, path: Sequence[Node], tokenizer: Tokenizer, unlearned: Collection[int] = ()
 ) -> Sample:
     """A path as one sample; the actions of the nodes in `unlearned` are read but not learned."""
     roles = {tokenizer.role_id(role): role for role in ROLES}
-    dialect = RoleTokens(tokenizer)
-    ids = list(dialect.head(prompt))
+    form = RoleTokens(tokenizer)
+    ids = list(form.head_of(prompt))
     is_own = [False] * len(ids)
     step_ends: list[tuple[int, int]] = []
     for recorded in path:
@@ -55,11 +48,11 @@ def encode(
             continue
         node = _in_own_ids(recorded, tokenizer, roles)
         assert node.action is not None
-        written = node.token_ids or dialect.write(node.action)
+        written = node.token_ids or form.write(node.action)
         is_learned = node.id not in unlearned
         ids += written
         is_own += [is_learned and not forced for forced in _forced(node, len(written))]
-        added = dialect.force(node)
+        added = form.force(node)
         ids += added
         is_own += [False] * len(added)
         if isinstance(node.action, Step):
@@ -71,7 +64,7 @@ def encode(
     return Sample(tuple(ids), tuple(is_own), tuple(step_ends))
 
 
-def _in_own_ids(node: Node, tokenizer: ReadingTokenizer, roles: dict[int, str]) -> Node:
+def _in_own_ids(node: Node, tokenizer: Tokenizer, roles: dict[int, str]) -> Node:
     """The node with its ids as recorded where this tokenizer reads its action from them, else without ids."""
     try:
         is_own = parse(read_ids(node.token_ids, roles, tokenizer.decode)) == node.action
@@ -90,7 +83,7 @@ def _forced(node: Node, n_written: int) -> list[bool]:
     return [isinstance(node.action, Plan) and node.depth == 1, *([False] * (n_written - 1))]
 
 
-def encode_example(example: Example, tokenizer: ReadingTokenizer) -> Sample:
+def encode_example(example: Example, tokenizer: Tokenizer) -> Sample:
     """A generated example; its mistakes are not learned and are labelled bad, its other steps good."""
     path = example.path()
     mistakes = {node.id for node, turn in zip(path[1:], example.turns, strict=True) if turn.is_mistake}

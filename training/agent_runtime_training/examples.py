@@ -10,11 +10,12 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
 from pathlib import Path
 
+from agent_runtime.dialogue.prompt_format import Tokenizer
 from agent_runtime.errors import InputError
 from agent_runtime.trace.feedback import read_reviews
 from agent_runtime.trace.reader import Trace, read
 from agent_runtime.types import Node
-from agent_runtime_training.encoding import ReadingTokenizer, Sample, encode
+from agent_runtime_training.encoding import Sample, encode
 from agent_runtime_training.recipe import Data
 from agent_runtime_training.tasks import generate
 from agent_runtime_training.tasks.example import Example
@@ -54,7 +55,7 @@ def _draw(job: tuple[str, int, int, int]) -> list[Example]:
 # --- recorded runs
 
 
-def samples_of_runs(places: Iterable[Path], tokenizer: ReadingTokenizer) -> Iterator[Sample]:
+def samples_of_runs(places: Iterable[Path], tokenizer: Tokenizer) -> Iterator[Sample]:
     """The recorded runs that have a verified answer, encoded."""
     for trace in traces_of(places):
         sample = surviving_sample(trace, tokenizer)
@@ -92,7 +93,7 @@ def surviving_path(trace: Trace) -> tuple[Node, ...] | None:
     return tuple(path) if is_verified else None
 
 
-def surviving_sample(trace: Trace, tokenizer: ReadingTokenizer) -> Sample | None:
+def surviving_sample(trace: Trace, tokenizer: Tokenizer) -> Sample | None:
     """The verified path of a run as a sample; steps on it that failed are read but not learned."""
     path = surviving_path(trace)
     if path is None or trace.started is None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from agent_runtime.dialogue.formats import render_messages, user_text
-from agent_runtime.dialogue.parsing import write_tagged
+from agent_runtime.dialogue.messages import render_messages
+from agent_runtime.dialogue.prompt_format import user_text
+from agent_runtime.dialogue.tagged_reader import write_tagged
 from agent_runtime.errors import InputError
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.events import RunStarted

@@ -12,12 +12,13 @@ from typing import Protocol
 
 from agent_runtime.concurrency import gather
 from agent_runtime.config import RunConfig
+from agent_runtime.dialogue.prompt_format import Tokenizer
 from agent_runtime.kernel.runtime import Runtime
 from agent_runtime.protocols import Expander, Model, Strategy
 from agent_runtime.trace.events import RunFinished, RunStarted
 from agent_runtime.trace.reader import Trace, read
 from agent_runtime.types import FinalAnswer, Node, Prompt, Sampling, Step, Task
-from agent_runtime_training.encoding import ReadingTokenizer, Sample
+from agent_runtime_training.encoding import Sample
 from agent_runtime_training.step_labels import labelled_samples, leaves
 from agent_runtime_training.tasks.checking import is_right
 from agent_runtime_training.tasks.example import Example
@@ -168,7 +169,7 @@ async def draw_labels(
     open_runtime: OpenRuntime,
     draw: Draw,
     folder: Path,
-    tokenizer: ReadingTokenizer,
+    tokenizer: Tokenizer,
 ) -> list[Sample]:
     """The steps of a tree of rollouts for every example, labelled by how many of their continuations end right.
 

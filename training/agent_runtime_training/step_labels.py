@@ -13,11 +13,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from agent_runtime.dialogue.prompt_format import Tokenizer
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.trace.feedback import Review, read_reviews
 from agent_runtime.trace.reader import Trace
 from agent_runtime.types import Check, FinalAnswer, Node, Observation, Step
-from agent_runtime_training.encoding import ReadingTokenizer, Sample, encode, encode_example
+from agent_runtime_training.encoding import Sample, encode, encode_example
 from agent_runtime_training.tasks.example import Example, Turn
 from agent_runtime_training.tasks.rendering import render_number
 from agent_runtime_training.tasks.teacher import TeacherError, evaluate
@@ -53,7 +54,7 @@ def label_steps(
 
 
 def labelled_samples(
-    trace: Trace, tokenizer: ReadingTokenizer, is_right: Callable[[str], bool] | None = None
+    trace: Trace, tokenizer: Tokenizer, is_right: Callable[[str], bool] | None = None
 ) -> list[Sample]:
     """Every branch of a run with its steps' labels; a step that several branches share is labelled once."""
     if trace.started is None:
@@ -121,7 +122,7 @@ def _spoiled(step: Step, expression: str, rng: random.Random) -> Turn | None:
     return None
 
 
-def judged_examples(example: Example, tokenizer: ReadingTokenizer, rng: random.Random) -> list[Sample]:
+def judged_examples(example: Example, tokenizer: Tokenizer, rng: random.Random) -> list[Sample]:
     """A teacher's trace (its steps good, its mistakes bad) and, half of the time, a spoiled one beside it."""
     samples = [encode_example(example, tokenizer)]
     spoiled = spoil(example, rng) if rng.random() < 0.5 else None

@@ -27,10 +27,10 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ConfigError
 from agent_runtime.models.embedded.convert import ADAPTER, FIRST_ROLE_ID
 from agent_runtime.models.embedded.fetch import fetch
+from agent_runtime.models.embedded.roles import ROLES
 from agent_runtime.models.embedded.weights import embedded_folder
 from agent_runtime.models.tokenizer import LocalTokenizer
 from agent_runtime_training.recipe import Lora

@@ -15,9 +15,9 @@ from gguf import GGUFReader, ReaderTensor, dequantize
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from agent_runtime.dialogue.formats import ROLES
 from agent_runtime.errors import ModelError
 from agent_runtime.models.embedded.fetch import Report
+from agent_runtime.models.embedded.roles import ROLES
 
 ADAPTER = Path(__file__).parent / "adapter"
 FIRST_ROLE_ID = 3

@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent_runtime.dialogue.sql_grammar import sql_grammar
 from agent_runtime.types import Step
+from agent_runtime_tools.closed_sql_grammar import closed_sql_grammar
 from agent_runtime_training.tasks import generate
 from agent_runtime_training.tasks.example import Example
 from agent_runtime_training.tasks.rendering import known_schema
-from tests.dialogue.test_grammar import ByteTokens, accepted
+from tests.dialogue.byte_tokens import ByteTokens, accepted
 
 
 def queries(example: Example) -> list[str]:
@@ -28,7 +28,7 @@ def test_every_query_that_is_learned_fits_the_grammar_of_its_tables(family):
     tokens = llguidance.LLTokenizer(llguidance.TokenizerWrapper(ByteTokens()))
     for example in generate(family, 25, 33):
         schemas = tuple(known_schema(table.name, table.columns, len(table.rows)) for table in example.tables)
-        grammar = f"start: sql_text\n{sql_grammar(schemas)}"
+        grammar = closed_sql_grammar(schemas)
         for query in queries(example):
             ids = list(query.encode())
             n_taken = accepted(tokens, grammar, ids)

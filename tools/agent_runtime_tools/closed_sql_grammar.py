@@ -1,4 +1,4 @@
-"""The inside of a `sql` check as a grammar: every name in it exists.
+"""A query as a grammar in which every name exists, for small weights that choose their words from it.
 
 Lexical on purpose: words, operators, closed strings and balanced parentheses in any order, but every word is a
 keyword, a type where one belongs, a function before its parenthesis, a loaded table or column, or an alias from
@@ -92,8 +92,8 @@ _STRING = "'([^']|'')*'"
 _OPERATOR = r"<>|<=|>=|!=|==|\|\||->>|->|!~~|~~|\/\/|\*\*|[-+*\/%<>=,.&~^\[\]:]"
 
 
-def sql_grammar(tables: Sequence[TableSchema], functions: Sequence[TableFunction] = ()) -> str:
-    """The rule `sql_text`: one query over `tables`, which may call `functions`.
+def closed_sql_grammar(tables: Sequence[TableSchema], functions: Sequence[TableFunction] = ()) -> str:
+    """Rules for llguidance whose `start` is one query over `tables`, which may call `functions`.
 
     What a function returns can be named in a query over functions alone: in one that reads a loaded table, only the
     columns that are loaded can.
@@ -109,7 +109,9 @@ def sql_grammar(tables: Sequence[TableSchema], functions: Sequence[TableFunction
         rules += [_rules("query", "SQL", _CALLS), _rules("derived", "DERIVED", _CALLS)]
     else:
         rules = [_rules("sql", "SQL", _CALLS if functions else "")]
-    return "\n".join([*rules, _SPAN, *(f"{name}: /{pattern}/" for name, pattern in terminals.items())])
+    return "\n".join(
+        ["start: sql_text", *rules, _SPAN, *(f"{name}: /{pattern}/" for name, pattern in terminals.items())]
+    )
 
 
 def _rules(of: str, word: str, calls: str) -> str:
