@@ -16,10 +16,10 @@ import sympy
 from sympy import Expr, Integer, S, Symbol
 
 from agent_runtime_tools import arithmetic
-from agent_runtime_tools.arithmetic import COMPARISONS, Truth
 from agent_runtime_tools.exact import MAX_BITS, Rational, TooLarge, n_bits
 from agent_runtime_tools.exact_functions import NotRational
-from agent_runtime_tools.expression import Program
+from agent_runtime_tools.program import Program
+from agent_runtime_tools.relations import COMPARISONS, Chain, Link, Truth, join
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_EXPONENT = 500  # of anything with a symbol or a root in it
@@ -37,6 +37,7 @@ class Relation:
     left: Expr
     relation: str
     right: Expr
+    link: Link = Link("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Machine(arithmetic.Machine):
         return stack.pop()
 
     def _step(self, op: str, name: object, operands: list[Value]) -> Value:
-        if op == "list" or all(_is_rational(operand) for operand in operands):
+        if op in ("list", "keep") or all(_is_decided(operand) for operand in operands):
             try:
                 return self.apply(op, name, operands)
             except NotRational:
@@ -148,10 +149,11 @@ def simple(value: Value) -> Value:
     return value
 
 
-def _is_rational(value: Value) -> bool:
+def _is_decided(value: Value) -> bool:
+    """Whether the exact machine can go on with a value."""
     if isinstance(value, list):
-        return all(_is_rational(item) for item in value)
-    return isinstance(value, int | Fraction)
+        return all(_is_decided(item) for item in value)
+    return isinstance(value, int | Fraction | Truth | Chain)
 
 
 # --- operators
@@ -189,10 +191,37 @@ def divide(left: Expr, right: Expr) -> Expr:
     return left / right
 
 
-def _relation(relation: str, left: Value, right: Value) -> Relation:
-    if isinstance(left, Truth | Relation) or isinstance(right, Truth | Relation):
-        raise CalculationError("two relations in one: write them apart")
-    return Relation(symbolic(left), relation, symbolic(right))
+def _relation(written: str, left: Value, right: Value) -> Relation:
+    link = Link.read(written)
+    return Relation(symbolic(left), link.relation, symbolic(right), link)
+
+
+def _chain(written: str, values: list[Value]) -> Chain:
+    links = written.split("\x1e")
+    pairs = zip(links, values, values[1:], strict=False)
+    return join([decide(_relation(link, left, right)) for link, left, right in pairs], "")
+
+
+def _joined(word: str, values: list[Value]) -> Value:
+    """Relations joined by a word; equations with variables are a system."""
+    is_system = word == "and" and all(isinstance(value, Relation | list) for value in values)
+    if is_system:
+        return flatten(values)
+    truths = [decide(value) if isinstance(value, Relation) else value for value in values]
+    if not all(isinstance(truth, Truth | Chain) for truth in truths):
+        raise CalculationError(f"{word} joins relations, as in 5 > 3 {word} 2 > 1")
+    return join(truths, word)
+
+
+def _share(sign: str, values: list[Value]) -> Expr:
+    left, share = map(symbolic, values)
+    if left.free_symbols or abs(left) < 1:
+        raise CalculationError(arithmetic.share_readings(left, share))
+    return left * (1 + share if sign == "+" else 1 - share)
+
+
+def _no_range() -> Value:
+    raise CalculationError("a range goes between whole numbers: write sum(f, i=1..n)")
 
 
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo, "tau": 2 * sympy.pi}
@@ -217,7 +246,14 @@ _OPERATIONS: dict[str, Callable[[Any, list[Value]], Value]] = {
     "!": lambda _, v: sympy.factorial(symbolic(v[0])),
     "!!": lambda _, v: sympy.factorial2(symbolic(v[0])),
     "relation": lambda name, v: _relation(name, v[0], v[1]),
-    "range": lambda _, v: Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])),
+    "chain": _chain,
+    "and": lambda _, v: _joined("and", v),
+    "or": lambda _, v: _joined("or", v),
+    "share": _share,
+    "dot": lambda _, v: sympy.Add(*(symbolic(a) * symbolic(b) for a, b in zip(*v, strict=True))),
+    "range": lambda _, v: (
+        Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])) if len(v) == 3 else _no_range()
+    ),
     "approach": lambda _, v: Approach(variable(v[0]), symbolic(v[1])),
 }
 
@@ -233,21 +269,32 @@ def decide(relation: Relation) -> Truth:
     """
     difference = relation.left - relation.right
     if not difference.free_symbols:
-        return Truth(
-            _compare(difference, relation.relation), relation.left, relation.relation, relation.right
-        )
+        holds = _compare(difference, relation.relation)
+        is_near = not holds and _is_rounding(relation)
+        relation.link.check_steps(simple(relation.left), holds or is_near)
+        return Truth(holds or is_near, relation.left, "≈" if is_near else relation.relation, relation.right)
     is_identity = is_zero(difference)
-    if relation.relation in ("=", "==", "!="):
+    if relation.relation in ("=", "==", "!=", "≈"):
         return Truth(
             is_identity == (relation.relation != "!="), relation.left, relation.relation, relation.right
         )
     raise CalculationError("an inequality with a variable is neither true nor false: use solve(...)")
 
 
+def _is_rounding(relation: Relation) -> bool:
+    """Whether a decimal literal on one side is the rounding of the other side."""
+    if relation.link.exponent is None:
+        return False
+    left, right = (side.evalf(DECIDING_DIGITS) for side in (relation.left, relation.right))
+    if not (left.is_real and right.is_real and left and right):
+        return False
+    return bool(2 * abs(left - right) <= sympy.Rational(10) ** relation.link.exponent)
+
+
 def _compare(difference: Expr, relation: str) -> bool:
     """Compare a number with 0: by its digits where they tell, else by proof."""
     number = difference.evalf(DECIDING_DIGITS)
-    if relation not in ("=", "==", "!=") and not number.is_real:
+    if relation not in ("=", "==", "!=", "≈") and not number.is_real:
         raise CalculationError("only real numbers can be ordered")
     is_equal = abs(number) < sympy.Float(10) ** (5 - DECIDING_DIGITS) and is_zero(difference)
     sign: Rational = 0 if is_equal else int(sympy.sign(sympy.re(number))) or 1

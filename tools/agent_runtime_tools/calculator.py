@@ -10,10 +10,11 @@ from pathlib import Path
 
 from agent_runtime.errors import ToolError
 from agent_runtime.types import Observation, Task
-from agent_runtime_tools import arithmetic, dates, rendering
+from agent_runtime_tools import arithmetic, clock, dates, rendering
+from agent_runtime_tools.calculated import Calculated, received
 from agent_runtime_tools.exact_functions import NotRational
-from agent_runtime_tools.expression import Program, encode, parse
-from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.expression import parse
+from agent_runtime_tools.program import Program, encode
 from agent_runtime_tools.tokens import CalculationError
 from agent_runtime_tools.worker import WorkerPool
 
@@ -54,27 +55,40 @@ class Calculator:
             ToolError: It is no calculation, or has no value; the message says what would be right.
         """
         started = time.perf_counter()
-        try:
-            rendered = await self._calculate(text, seconds)
-        except CalculationError as error:
-            raise ToolError(str(error)) from None
+        result = await self.calculate(text, seconds)
         return Observation(
             tool=self.name,
-            text=rendered.text,
-            brief=rendered.brief,
-            outcome=rendered.outcome,
+            text=result.text,
+            brief=result.brief,
+            outcome=result.outcome,
             seconds=time.perf_counter() - started,
-            is_truncated=rendered.is_truncated,
+            is_truncated=result.is_truncated,
         )
+
+    async def calculate(self, text: str, seconds: float) -> Calculated:
+        """Calculate one line, with its exact value and the value's type beside the text.
+
+        Raises:
+            ToolTimeout: It did not end in time and was killed.
+            ToolError: It is no calculation, has no value or has two readings; the message says what would be right.
+        """
+        try:
+            return await self._calculate(text, seconds)
+        except CalculationError as error:
+            raise ToolError(str(error)) from None
 
     async def aclose(self) -> None:
         """Stop the workers."""
         await self._symbolic.aclose()
         await self._units.aclose()
 
-    async def _calculate(self, text: str, seconds: float) -> Rendered:
+    async def _calculate(self, text: str, seconds: float) -> Calculated:
         if dates.has_date(text):
+            if clock.has_time(text):
+                return clock.evaluate(dates.normalise(text))
             return rendering.render(dates.evaluate(text))
+        if clock.has_time(text):
+            return clock.evaluate(text)
         program = parse(text)
         if _has_units(program):
             return await self._ask(self._units, program, seconds)
@@ -83,11 +97,11 @@ class Calculator:
         except NotRational:
             return await self._ask(self._symbolic, program, seconds)
 
-    async def _ask(self, workers: WorkerPool, program: Program, seconds: float) -> Rendered:
+    async def _ask(self, workers: WorkerPool, program: Program, seconds: float) -> Calculated:
         reply = await workers.call({"program": encode(program)}, seconds)
         if "error" in reply:
             raise ToolError(reply["error"])
-        return Rendered(**reply)
+        return received(reply)
 
 
 def _has_units(program: Program) -> bool:

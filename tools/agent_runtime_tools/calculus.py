@@ -24,7 +24,7 @@ from agent_runtime_tools.algebra import (
     variable,
     whole,
 )
-from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools.relations import Truth
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_DEGREE = 24
@@ -267,6 +267,14 @@ def _number(value: Value, bits: int, what: str) -> int:
     return value
 
 
+def _factor(values: Sequence[Value]) -> Value:
+    """The factors of an expression; of a whole number, its primes: 2^3*3^2*5."""
+    if not isinstance(values[0], int):
+        return sympy.factor(symbolic(values[0]))
+    powers = sympy.factorint(_number(values[0], MAX_FACTOR_BITS, "factor"))
+    return "*".join(str(p) if n == 1 else f"{p}^{n}" for p, n in powers.items()) or str(values[0])
+
+
 def _fibonacci(values: Sequence[Value]) -> Expr:
     return sympy.fibonacci(whole(values[0], 0, 50_000, "the index of a Fibonacci number"))
 
@@ -276,7 +284,7 @@ FORMS: dict[str, Callable[[Sequence[Value]], Value]] = elementary.FORMS | {
     "eq": lambda v: Relation(symbolic(v[0]), "==", symbolic(v[1])),
     "simplify": _simplify,
     "expand": _expand,
-    "factor": lambda v: sympy.factor(symbolic(v[0])),
+    "factor": _factor,
     "cancel": lambda v: sympy.cancel(symbolic(v[0])),
     "together": lambda v: sympy.together(symbolic(v[0])),
     "apart": lambda v: sympy.apart(symbolic(v[0]), *(variable(x) for x in v[1:])),
@@ -293,5 +301,6 @@ FORMS: dict[str, Callable[[Sequence[Value]], Value]] = elementary.FORMS | {
     "nextprime": lambda v: int(sympy.nextprime(_number(v[0], MAX_FACTOR_BITS, "nextprime"))),
     "prevprime": lambda v: int(sympy.prevprime(_number(v[0], MAX_FACTOR_BITS, "prevprime"))),
     "totient": lambda v: Integer(sympy.totient(_number(v[0], MAX_FACTOR_BITS, "totient"))),
+    "sigma": lambda v: Integer(sympy.divisor_sigma(_number(v[0], MAX_FACTOR_BITS, "sigma"))),
     "fibonacci": _fibonacci,
 }

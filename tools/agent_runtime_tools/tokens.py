@@ -1,4 +1,4 @@
-"""Text to tokens: what may be written at all, and which comma is a thousands separator.
+"""Text to tokens: what may be written at all, and what a number looks like.
 
 One pass over at most 4,000 characters, with patterns that cannot backtrack: the front end stays linear for any
 input. Quotes, braces, `__`, `#`, `;` and every letter outside ASCII (Python would fold full-width ones into
@@ -9,27 +9,26 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from agent_runtime_tools.vocabulary import FUNCTIONS
-
 MAX_CHARACTERS = 4_000
 MAX_DIGITS = 1_000
 MAX_EXPONENT = 400
 
-# Signs that look like an ASCII operator and are one: times, middle dot, divide, minus, dash, slash, blanks.
-ALIASES = str.maketrans("\u00d7\u00b7\u00f7\u2212\u2013\u2044\u00a0\t", "**/--/  ")
-
 _DECIMALS = r"(?:\.(?!\.)\d*)?(?:[eE][+-]?\d+)?"
-_NUMBER = rf"(?P<number>\d+(?:_\d+)*{_DECIMALS}|\.\d+(?:[eE][+-]?\d+)?)"
-_REST = (
+_TOKEN = re.compile(
+    r"(?P<based>0[xX][0-9a-fA-F]\w*|0[bB]\d\w*|0[oO]\d\w*|\d+_\d{1,2}(?![\d_])|[0-9A-F]{2,}_\d{1,2}(?!\w))"
+    rf"|(?P<european>\d{{1,3}}(?:\.\d{{3}})+,\d+(?![\d.,]))"
+    r"|(?P<grouped>\d{1,3}(?:(?:,\d{3})+|(?:'\d{3})+|(?: \d{3}){2,}|(?:,\d{2})+,\d{3})(?![\d,'])"
+    rf"{_DECIMALS})"
+    rf"|(?P<number>\d+(?:_\d+)*{_DECIMALS}|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?!_))*|[π∞]|°[CF](?![A-Za-z0-9]))"
-    r"|(?P<operator>\*\*|//|\.\.|->|→|<=|>=|==|!=|<>|!!|[-+*/^%!=<>≤≥≠√²³°()\[\],|])"
+    r"|(?P<operator>\*\*|//|\.\.|->|→|<=|>=|==|!=|<>|!!|[-+*/^%!=<>≤≥≠≈√²³°()\[\],|.])"
     r"|(?P<currency>[$€£¥])"
-    r"|(?P<space>\s+)"
+    r"|(?P<space>\s+)",
+    re.ASCII,
 )
-_TOKEN = re.compile(_NUMBER + _REST, re.ASCII)
-_GROUPED_TOKEN = re.compile(
-    rf"(?P<grouped>\d{{1,3}}(?:,\d{{3}})+(?!\d){_DECIMALS})|" + _NUMBER + _REST, re.ASCII
-)
+_AFTER_NUMBER = re.compile(r"(?P<times>[xX])(?=\d)|(?P<chosen>[CP])(?=\d+(?![A-Za-z0-9]))", re.ASCII)
+_CHOSEN = {"C": "choose", "P": "permute"}
+_MAX_BASE = 36
 
 
 class CalculationError(ValueError):
@@ -37,60 +36,53 @@ class CalculationError(ValueError):
 
 
 class Token(NamedTuple):
-    """`kind` is number, name or the operator itself; `end` closes every list of tokens."""
+    """`kind` is number, name or the operator itself; `end` closes every list of tokens.
+
+    `gap`: a blank stands before it. `money`: the sign of a currency stands before or after it.
+    """
 
     kind: str
     text: str
     number: int | Fraction = 0
+    gap: bool = False
+    money: str = ""
 
 
 def tokenize(text: str) -> list[Token]:
-    """Split `text` into tokens; `1,234` is one number, except among the arguments of a call or list.
+    """Split `text` into tokens. `1,234` is one number: `commas` has settled what stands inside argument lists.
 
     Raises:
         CalculationError: Something is written that no calculation holds.
     """
-    text = text.strip().rstrip("?").rstrip().translate(ALIASES)
-    _check(text)
+    check_line(text)
     tokens: list[Token] = []
-    brackets = _Brackets()
+    position, end, gap, money = 0, len(text), False, ""
     currencies: set[str] = set()
-    position, end = 0, len(text)
     while position < end:
-        pattern = _TOKEN if brackets.n_argument_lists else _GROUPED_TOKEN
-        match = pattern.match(text, position)
+        is_number = bool(tokens) and tokens[-1].kind == "number" and not gap
+        match = (is_number and _AFTER_NUMBER.match(text, position)) or _TOKEN.match(text, position)
         if match is None:
             raise CalculationError(_unreadable(text[position]))
         position = match.end()
-        kind, word = match.lastgroup, match.group()
-        if kind == "number" or kind == "grouped":
-            tokens.append(Token("number", word, read_number(word)))
-        elif kind == "currency":
+        kind, word = match.lastgroup or "", match.group()
+        if kind == "space":
+            gap = True
+            continue
+        if kind == "currency":
             currencies.add(word)
-        elif kind != "space":
-            if word in "()[]":
-                brackets.track(word, tokens)
-            tokens.append(Token("name" if kind == "name" else word, word))
+            money = _attach(tokens, word)
+            continue
+        tokens.append(_token(kind, word, gap, money))
+        gap, money = False, ""
     if len(currencies) > 1:
         raise CalculationError("two currencies in one calculation: convert one of them first")
     tokens.append(Token("end", ""))
     return tokens
 
 
-def read_number(word: str) -> int | Fraction:
-    """The exact value of a literal."""
-    if word.isdecimal() and len(word) <= MAX_DIGITS:
-        return int(word)
-    word = word.replace(",", "").replace("_", "")
-    mantissa, _, exponent = word.lower().partition("e")
-    if len(mantissa) > MAX_DIGITS or len(exponent) > 5 or abs(int(exponent or 0)) > MAX_EXPONENT:
-        raise CalculationError(f"a number too long: at most {MAX_DIGITS} digits and exponent {MAX_EXPONENT}")
-    value = Fraction(word + "0" if word.endswith(".") else word.replace(".e", ".0e"))
-    return value.numerator if value.denominator == 1 else value
-
-
-def _check(text: str) -> None:
-    if not text:
+def check_line(text: str) -> None:
+    """One line, neither empty nor too long."""
+    if not text.strip():
         raise CalculationError("nothing to calculate: write an expression such as 15% of 2,340")
     if len(text) > MAX_CHARACTERS:
         raise CalculationError(f"{len(text)} characters: an expression has at most {MAX_CHARACTERS}")
@@ -98,23 +90,61 @@ def _check(text: str) -> None:
         raise CalculationError("one expression in one line, please")
 
 
-class _Brackets:
-    """The open brackets, and in how many of them a comma separates arguments."""
+def read_number(word: str) -> int | Fraction:
+    """The exact value of a literal."""
+    if word.isdecimal() and len(word) <= MAX_DIGITS:
+        return int(word)
+    word = word.replace(",", "").replace("_", "").replace("'", "").replace(" ", "")
+    mantissa, _, exponent = word.lower().partition("e")
+    if len(mantissa) > MAX_DIGITS or len(exponent) > 5 or abs(int(exponent or 0)) > MAX_EXPONENT:
+        raise CalculationError(f"a number too long: at most {MAX_DIGITS} digits and exponent {MAX_EXPONENT}")
+    value = Fraction(word + "0" if word.endswith(".") else word.replace(".e", ".0e"))
+    return value.numerator if value.denominator == 1 else value
 
-    def __init__(self) -> None:
-        self._open: list[bool] = []
-        self.n_argument_lists = 0
 
-    def track(self, bracket: str, tokens: list[Token]) -> None:
-        if bracket in "([":
-            is_list = bracket == "[" or (bool(tokens) and tokens[-1].text.lower() in FUNCTIONS)
-            self._open.append(is_list)
-            self.n_argument_lists += is_list
-        elif self._open:
-            self.n_argument_lists -= self._open.pop()
+def _token(kind: str, word: str, gap: bool, money: str) -> Token:
+    if kind == "number" or kind == "grouped":
+        return Token("number", word, read_number(word), gap, money)
+    if kind == "based":
+        return Token("number", word, _read_based(word), gap, money)
+    if kind == "european":
+        word = word.replace(".", "").replace(",", ".")
+        return Token("number", word, read_number(word), gap, money)
+    if kind == "times":
+        return Token("times", word, 0, gap)
+    if kind == "chosen":
+        return Token("name", _CHOSEN[word], 0, gap)
+    return Token("name" if kind == "name" else word, word, 0, gap)
+
+
+def _attach(tokens: list[Token], sign: str) -> str:
+    """`5 €` belongs to the number before it, `€5` to the one that follows."""
+    if tokens and tokens[-1].kind == "number" and not tokens[-1].money:
+        tokens[-1] = tokens[-1]._replace(money=sign)
+        return ""
+    return sign
+
+
+def _read_based(word: str) -> int:
+    """A number in another base: 0x1F, 0b101, 101_2."""
+    digits, _, base = word.partition("_")
+    try:
+        if not base or word[:2].lower() in ("0x", "0b", "0o"):
+            return int(word, 0)
+        return int(digits, int(base) if 2 <= int(base) <= _MAX_BASE else 2)
+    except ValueError:
+        raise CalculationError(
+            f"{word[:40]} is no number in that base: write 0b101, 0o17, 0xFF or 101_2; thousands as 1_000"
+        ) from None
 
 
 def _unreadable(character: str) -> str:
     if character in "\"'`":
         return "quotes have no place in a calculation: write numbers, operators and functions"
+    if character == "#":
+        return "a comment (#) has no place in a calculation: leave it out"
+    if character in "&~":
+        return f"{character} is no operator here: write bitand(17, 5), bitor(17, 5) or bitxor(17, 5)"
+    if character == ":":
+        return "4:2 is a ratio or a time: write 4/2, or hours between 08:00 and 17:30"
     return f"unexpected character {character!a}: write numbers, operators and functions"
