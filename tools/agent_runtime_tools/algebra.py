@@ -199,7 +199,10 @@ def _relation(written: str, left: Value, right: Value) -> Relation:
 def _chain(written: str, values: list[Value]) -> Chain:
     links = written.split("\x1e")
     pairs = zip(links, values, values[1:], strict=False)
-    return join([decide(_relation(link, left, right)) for link, left, right in pairs], "")
+    chain = join([decide(_relation(link, left, right)) for link, left, right in pairs], "")
+    if not chain.holds and any(symbolic(value).free_symbols for value in values):
+        raise CalculationError("a chain with variables: write its equations apart, as in solve(x = y, y = 3)")
+    return chain
 
 
 def _joined(word: str, values: list[Value]) -> Value:

@@ -7,6 +7,7 @@ its length. What is not rational arithmetic raises `NotRational`, for the algebr
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from agent_runtime_tools import vocabulary
 from agent_runtime_tools.exact import (
     MAX_BITS,
     Rational,
@@ -27,12 +28,14 @@ from agent_runtime_tools.lists import ON_LISTS
 from agent_runtime_tools.program import Program
 from agent_runtime_tools.relations import Chain, Link, Truth, join
 from agent_runtime_tools.tokens import CalculationError
+from agent_runtime_tools.vocabulary import MANY
 
 MAX_BITS_IN_PROCESS = 1_024  # so that 2,000 operations stay below 20 ms
 _HEAVY = "factorial binomial perm product pow variance pvariance stdev pstdev npv irr compound fv pv pmt"
 HEAVY = frozenset(_HEAVY.split())
 MAX_HEAVY_IN_PROCESS = 4  # a few milliseconds each, at worst
 MAX_HEAVY_BITS_IN_PROCESS = 64
+OF_LISTS = frozenset(function.name for function in vocabulary.FUNCTIONS.values() if function.max_args == MANY)
 MADE_EXACT = frozenset({"round", "floor", "ceil", "trunc", "sign", "len"})
 
 
@@ -128,6 +131,8 @@ class Machine:
         function = FUNCTIONS.get(name)
         if function is None:
             raise NotRational
+        if name not in OF_LISTS and any(isinstance(operand, list) for operand in operands):
+            raise CalculationError(f"{name} takes numbers, not a list")
         numbers = _flatten(operands)
         if self._max_bits < MAX_BITS and name in HEAVY:
             self._n_heavy += 1

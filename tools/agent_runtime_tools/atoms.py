@@ -12,6 +12,7 @@ from agent_runtime_tools.vocabulary import (
     AMBIGUOUS,
     ANGLES,
     CONSTANTS,
+    CONVERSION_WORDS,
     FUNCTIONS,
     GREEK,
     MANY,
@@ -24,6 +25,7 @@ from agent_runtime_tools.vocabulary import (
 )
 
 INVERSES = frozenset({"sin", "cos", "tan", "sinh", "cosh", "tanh"})
+CONVERSIONS = frozenset({"hex", "bin", "oct", "roman", "list", "matrix", "range"})
 CALLED = frozenset({"f", "g", "h"})  # letters that people use for functions
 
 
@@ -85,7 +87,7 @@ class Atoms(Readings):
         part = proper(tokens, index - 1, any_size=True)
         if part is not None and self._has_units and tokens[index + 2].kind == "name":
             name = tokens[index + 2].text
-            if name in UNITS and name != "in":
+            if name in UNITS and (name != "in" or tokens[index + 3].text in CONVERSION_WORDS):
                 self._index += 2
                 return part
         return None
@@ -151,9 +153,11 @@ class Atoms(Readings):
         """`C(10, 3)`; `f(3)` needs a definition; a Greek name before a bracket is a function, and an unknown one."""
         if name in ("C", "P") and not self._tokens[self._index].gap:
             self._index += 1
+            start = self._index
             if self._arguments(")") != 2:
+                inside = self._shown(start, self._index - 1)
                 raise CalculationError(
-                    f"two readings: write {name}*(3) for a product, or {name}(n, k) for a choice"
+                    f"two readings: write {name}*({inside}) for a product, or {name}(n, k) for a choice"
                 )
             self._emit("call", "binomial" if name == "C" else "perm", 2)
             return True
@@ -167,6 +171,8 @@ class Atoms(Readings):
         token = self._tokens[self._index]
         if token.kind == "^":
             return self._tokens[self._index + 1].kind in ("number", "-", "(")
+        if function.name in CONVERSIONS:
+            return False
         return function.min_args == 1 and (token.text == "of" or self._is_operand(self._index))
 
     def _apply(self, name: str, function: Function) -> None:

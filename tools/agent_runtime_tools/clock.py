@@ -28,6 +28,7 @@ _ZONE = re.compile(r"\d{2}:\d{2}(?::\d{2})?(?:z|[+-]\d{2}:?\d{2})\b|\b(?:utc|gmt
 _TIME = r"<(\d+)>"
 _MOMENT = r"(\d{4}-\d{2}-\d{2})[t ]<(\d+)>"
 _UNIT = r"(second|minute|hour|day|week)s?"
+_LENGTH = re.compile(rf"(\d{{1,4}}):([0-5]\d):([0-5]\d) (?:in|to|as) {_UNIT}", re.ASCII)
 _STEPS = rf"((?: ?[+-] ?\d{{1,7}} {_UNIT})+)"
 _STEP = re.compile(rf"([+-]) ?(\d{{1,7}}) {_UNIT}", re.ASCII)
 _COUNT = rf"(?:(?:how many|number of|the) )*{_UNIT} (?:between|from) "
@@ -49,7 +50,11 @@ def evaluate(text: str) -> Calculated:
     """
     if _ZONE.search(text):
         raise CalculationError("time zones are not known here: write both times in one zone")
-    line = _WRITTEN.sub(_seconds, " ".join(text.lower().rstrip("?= ").split()))
+    line = " ".join(text.lower().rstrip("?= ").split())
+    if match := _LENGTH.fullmatch(line):  # hours, minutes and seconds say what they are
+        hours, minutes, seconds = map(int, match.groups()[:3])
+        return _count(hours * 3_600 + minutes * 60 + seconds, match[4])
+    line = _WRITTEN.sub(_seconds, line)
     line = re.sub(r"^(?:what(?: is|'s) |calculate |compute )+", "", line)
     for pattern, compute in _FORMS:
         if match := pattern.fullmatch(line):
@@ -110,11 +115,8 @@ def _range(match: re.Match[str]) -> Calculated:
 
 
 def _in_unit(match: re.Match[str]) -> Calculated:
-    """An hour, a minute and a second say what they are; two numbers do not."""
-    seconds = int(match[1])
-    hours, minutes = divmod(seconds // 60, 60)
-    if seconds % 60:
-        return _count(seconds, match[2])
+    """Two numbers do not say whether they are hours and minutes, or minutes and seconds."""
+    hours, minutes = divmod(int(match[1]) // 60, 60)
     raise CalculationError(
         f"two readings: write {hours} hours {minutes} minutes in {match[2]}s, "
         f"or {hours} minutes {minutes} seconds in {match[2]}s"

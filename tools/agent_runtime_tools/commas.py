@@ -69,8 +69,16 @@ def _grouping(text: str, start: int, end: int, function: Function) -> set[int]:
     n_grouped = n_split - sum(match.group().count(",") for match in groups)
     takes = range(function.min_args, function.max_args + 1)
     commas = {start + 1 + i for m in groups for i in range(*m.span()) if inside[i] == ","}
-    if all(any(part[0] == "0" for part in m.group().split(",")[1:]) for m in groups):
+    is_zeroed = [any(part[0] == "0" for part in m.group().split(",")[1:]) for m in groups]
+    others = [i for i, c in enumerate(inside) if c == "," and start + 1 + i not in commas]
+    is_spaced = all(inside[i + 1 : i + 2] == " " for i in others)
+    has_zeros = any(is_zeroed) and (is_spaced or all(is_zeroed))  # nobody writes 000 for a number
+    if has_zeros and n_grouped in takes:
         return commas
+    if has_zeros:
+        raise CalculationError(
+            f"write the numbers inside {function.name}(...) without thousands separators, with a blank after each comma"
+        )
     if n_grouped not in takes or (function.max_args == MANY and n_grouped == 1):
         return set()
     if n_split not in takes:

@@ -10,6 +10,7 @@ from agent_runtime_tools.vocabulary import (
     CONSTANTS,
     CONVERSION_WORDS,
     FUNCTIONS,
+    OPERATION_WORDS,
     OPERATOR_WORDS,
     SCALES,
     UNITS,
@@ -114,7 +115,13 @@ def is_noun(token: Token) -> bool:
     if token.kind != "name" or len(token.text) < 3 or not token.text.isalpha():
         return False
     name = token.text
-    return not (is_known(name) or name in WORDS or name in AMBIGUOUS or name.lower() in FUNCTIONS)
+    return not (
+        is_known(name)
+        or name.lower() in OPERATION_WORDS
+        or name in WORDS
+        or name in AMBIGUOUS
+        or name.lower() in FUNCTIONS
+    )
 
 
 def _names_unit(token: Token) -> bool:
@@ -144,6 +151,8 @@ def _is_times(tokens: list[Token], index: int) -> bool:
     if index == 0 or tokens[index - 1].kind not in ("number", ")", "]", "%"):
         return False
     following = tokens[index + 1]
+    if following.kind == "-" and following.gap and tokens[index].gap:  # 3 x -2
+        return tokens[index + 2].kind == "number" and not tokens[index + 2].gap
     if following.kind == "number":
         return tokens[index - 1].kind == "number" or (tokens[index].gap and following.gap)
     is_call = following.kind == "name" and following.text.lower() in FUNCTIONS

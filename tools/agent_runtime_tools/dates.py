@@ -28,8 +28,8 @@ _UNPADDED = re.compile(r"\b(?:1[5-9]|2[01])\d\d([-/])\d{1,2}\1\d{1,2}\b", re.ASC
 _ASKS_FOR_DATES = re.compile(
     r"\b(?:between|from|since|after|before|week ?day|day of)\b", re.ASCII | re.IGNORECASE
 )
-_DAY_FIRST = re.compile(r"\b(\d{1,2}) ([A-Za-z]{3,9})\.?,? (\d{4})\b", re.ASCII)
-_MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? (\d{1,2}),? (\d{4})\b", re.ASCII)
+_DAY_FIRST = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)? (?:of )?([A-Za-z]{3,9})\.?,? (\d{4})\b", re.ASCII)
+_MONTH_FIRST = re.compile(r"\b([A-Za-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})\b", re.ASCII)
 
 _MONTH_OF = re.compile(r"(?:how many |number of )?days (?:are )?in ([a-z]{3,9}) (\d{4})", re.ASCII)
 _YEAR_OF = re.compile(r"(?:how many |number of )?days (?:are )?in (?:the year )?(\d{4})", re.ASCII)

@@ -31,6 +31,7 @@ SIGNS = {
     "gt": ">",
     **dict.fromkeys(("to", "rightarrow"), "->"),
     "infty": "oo",
+    "choose": "choose",
     **dict.fromkeys(("ldots", "dots", "cdots"), "..."),
     **dict.fromkeys(("bmod", "mod"), "mod"),
     "lfloor": "floor(",
@@ -64,6 +65,9 @@ SHAPES: dict[str, tuple[int, str]] = {
 }
 SUMS = {"sum": "sum", "prod": "product"}
 _MIXED = re.compile(r"(\d)\s*\(\((\d+)\)/\((\d+)\)\)(?!\^)")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|\\,|\{\\,\})(?=\d{3}(?!\d))")
+_BLANKS = re.compile(r"(\\(?:[dtc]?frac|pmod|sqrt))\s+(?=[\d{])")
+_FACTORIALS = re.compile(r"!\s+(?=\d)")
 _LOGARITHM = re.compile(r"\blog\s*_")
 _REPEATING = re.compile(r"(\d*)\.(\d*)\s*<<(\d+)>>")
 _CONGRUENCE = re.compile(r"(.+)\\equiv(.+?)\\pmod ?\{?([^{}]+)\}?")
@@ -96,7 +100,8 @@ def plain(text: str) -> str:
         text = next(group for group in match.groups() if group is not None)
     if match := _CONGRUENCE.fullmatch(text):
         text = f"({match[1]} - ({match[2]})) \\bmod {match[3]} = 0"
-    text = text.replace("{,}", ",")
+    text = _BLANKS.sub(r"\1", text)
+    text = _THOUSANDS.sub(",", text)
     try:
         line = str(_parser().parse(text))
     except VisitError as error:
@@ -104,6 +109,7 @@ def plain(text: str) -> str:
     except UnexpectedInput:
         raise CalculationError("LaTeX that does not close or end: check its braces and arguments") from None
     line = _REPEATING.sub(_repeating, line)
+    line = _FACTORIALS.sub("! * ", line)
     line = _LOGARITHM.sub("log_", line)
     line = _MIXED.sub(_mixed, line)
     if match := _DERIVATIVE.fullmatch(line.strip()):

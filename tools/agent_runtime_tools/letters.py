@@ -1,11 +1,15 @@
 """Letters and words that may be names, units, labels or constants, by what stands around them."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 from agent_runtime_tools.program import Instruction, Program
 from agent_runtime_tools.tokens import CalculationError, Token
 from agent_runtime_tools.vocabulary import MONEY, SCALES, UNITS, is_symbol
 
+PLURALS = frozenset(
+    {"people", "children", "men", "women", "mice", "feet", "teeth", "geese", "fish", "sheep", "each"}
+)
 BINDING = frozenset(
     {"sum", "product", "solve", "diff", "integrate", "limit", "series", "subs", "expand", "factor"}
 )
@@ -41,6 +45,11 @@ def with_imaginary_unit(program: Program, tokens: list[Token]) -> Program:
     }
     units = {name for name in ("i", "j") if name in names and (name in close or name == "i")}
     return [Instruction("constant", "i") if i.op == "symbol" and i.value in units else i for i in program]
+
+
+def is_counted(noun: str, number: int | Fraction) -> bool:
+    """Whether a word can be what is counted: a plural, a currency's code, or one of it."""
+    return noun.endswith("s") or noun.isupper() or noun.lower() in PLURALS or 0 < number <= 1
 
 
 def stem(noun: str) -> str:

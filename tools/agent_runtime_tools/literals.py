@@ -17,7 +17,7 @@ def rounded_at(word: str, left: list[Token], right: list[Token]) -> int | None:
             written is not None
             and None in places
             and any(
-                place is not None and "." in "".join(token.text for token in side)
+                place is not None and any("." in token.text or token.kind == "%" for token in side)
                 for place, side in zip(places, (left, right), strict=True)
             )
         )

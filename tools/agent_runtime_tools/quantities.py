@@ -2,9 +2,9 @@
 
 from agent_runtime_tools.atoms import Atoms
 from agent_runtime_tools.cursor import is_noun
-from agent_runtime_tools.letters import stem
+from agent_runtime_tools.letters import is_counted, stem
 from agent_runtime_tools.tokens import CalculationError, Token
-from agent_runtime_tools.vocabulary import MONEY, SCALE_LETTERS
+from agent_runtime_tools.vocabulary import MONEY, SCALE_LETTERS, UNITS
 
 SUPERSCRIPTS = {"²": 2, "³": 3}
 
@@ -38,7 +38,7 @@ class Quantities(Atoms):
             self._emit("*", n=2)
         elif following.text == "b" and len(token.text) > 2 and set(token.text) <= set("01"):
             raise CalculationError(f"two readings: write 0b{token.text} or {token.text}*b")
-        elif self._is_unit() and self._has_conversion:
+        elif self._is_unit():
             self._unit()
             self._emit("*", n=2)
         elif len(following.text) == 1:
@@ -58,13 +58,20 @@ class Quantities(Atoms):
 
     def _smaller_units(self) -> None:
         """5 feet 3 inches is one length."""
-        while self._has_units and self._kind() == "number":
+        while self._has_units and (self._kind() == "number" or self._is_joined()):
+            self._take_word("and")
             self._atom()
             if not self._is_unit():
                 raise CalculationError("a unit is missing after the second number, as in 5 feet 3 inches")
             self._unit()
             self._emit("*", n=2)
             self._emit("+", n=2)
+
+    def _is_joined(self) -> bool:
+        """2 hours and 30 minutes."""
+        following = self._tokens[self._index + 1 : self._index + 3]
+        is_number = [token.kind for token in following] == ["number", "name"]
+        return self._is_word("and") and is_number and following[1].text in UNITS
 
     def _label(self) -> None:
         """`12 red apples`: in a conversion a unit to be looked up, else a word that counts nothing."""
@@ -75,11 +82,14 @@ class Quantities(Atoms):
             return
         if not any(t.kind in "+-*/=<>" or t.text in ("times", "per") for t in self._tokens[:-1]):
             return
-        while is_noun(self._tokens[self._index]):
-            self._index += 1
-        if self._kind() == "(":
-            self._index -= 1
+        end = self._index
+        while is_noun(self._tokens[end]):
+            end += 1
+        if self._kind() == "(" or not is_counted(
+            self._tokens[end - 1].text, self._tokens[self._index - 1].number
+        ):
             return
+        self._index = end
         self._nouns |= {stem(self._tokens[self._index - 1].text)}
 
     def _divide_label(self) -> bool:

@@ -1,5 +1,7 @@
 """What has two readings: each check names both, for the writer to choose."""
 
+from itertools import pairwise
+
 from agent_runtime_tools.cursor import OPERAND_STARTS, Cursor
 from agent_runtime_tools.program import Program
 from agent_runtime_tools.tokens import CalculationError, Token
@@ -22,11 +24,18 @@ class Readings(Cursor):
         if any(i.op in ("relation", "chain", "range", "call") for i in self._program):
             return
         for letter, index in self._letters.items():
-            if sum(t.kind == "name" and t.text == letter for t in self._tokens) == 1:
+            if not self._stands_alone(letter):
                 number, name = self._tokens[index - 1].text, SCALE_NAMES[SCALE_LETTERS[letter]]
                 raise CalculationError(
                     f"two readings: write {number} {name}, or {number}*{letter} for a variable {letter}"
                 )
+
+    def _stands_alone(self, letter: str) -> bool:
+        """Whether a letter is written somewhere else than closely behind a number."""
+        return any(
+            after.kind == "name" and after.text == letter and (after.gap or before.kind != "number")
+            for before, after in pairwise([Token("", ""), *self._tokens])
+        )
 
     def _check_nouns(self, nouns: frozenset[str]) -> None:
         if nouns and self._nouns and not nouns & self._nouns:

@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"(?:[\d\s+\-*/(),^%=!]|\.(?!\.)|<(?!<)|>(?!>))*", re.ASCII)
 _ALIASES = {
     **dict.fromkeys("\u00d7\u00b7\u22c5\u2219\u2022\u2217\u2715", "*"),
     **dict.fromkeys("\u00f7\u2044\u2215", "/"),
-    **dict.fromkeys("\u2212\u2013\u2014\u2012\u2015\ufe63", "-"),
+    **dict.fromkeys("\u2212\u2013\u2014\u2011\u2012\u2015\ufe63", "-"),
     **dict.fromkeys("\u00a0\u2009\u202f\u2007\t", " "),
     **{chr(0xFF10 + n): str(n) for n in range(10)},
     **{chr(0xFF00 + ord(sign) - 0x20): sign for sign in "+-*/=().,%<>"},
@@ -48,12 +48,14 @@ _RAISED = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
+_INTEGRAL = re.compile(r"∫ ?(?=([_^])?)")
 _IMPORTS = re.compile(
     r"^(?:(?:import (?:math|statistics|cmath|numpy(?: as np)?)"
     r"|from (?:math|statistics|numpy) import [\w, ]{1,60}) ?; ?)+"
 )
-_MODULE = re.compile(r"\b(?:math|statistics|cmath|np|numpy|sympy|sp)\.(?=[A-Za-z])")
-_NUMPY_SPREAD = re.compile(r"\b(?:np|numpy)\.(std|var)\b")
+_MODULE = re.compile(r"\b(?:math|statistics|cmath|(?:np|numpy)\.linalg|np|numpy|sympy|sp)\.(?=[A-Za-z])")
+_NUMPY_SPREAD = re.compile(r"\b(?:np|numpy)\.(?:std|var)\b")  # of a whole population
+_SPREADS = {"std": "pstdev", "var": "pvariance"}
 _PRINT = re.compile(r"print\((.*)\)\s*")
 _METHOD = re.compile(r"\.(det|inv|transpose|trace)\(\)|\.(T)\b")
 _ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")
@@ -91,6 +93,8 @@ def respell(text: str) -> str:
 def _signs(text: str) -> str:
     if text.isascii():
         return text
+    text = text.replace("∑_", "\\sum_").replace("∏_", "\\prod_")
+    text = _INTEGRAL.sub(lambda match: "\\int" if match[1] else "\\int ", text)
     text = _FRACTION.sub(_vulgar, text)
     text = _RAISED.sub(lambda match: f"^({match[0].translate(_SUPERSCRIPTS)})", text)
     text = _LOWERED.sub(lambda match: f"_{match[0].translate(_SUBSCRIPTS)}", text)
@@ -114,7 +118,7 @@ def _programs(text: str) -> str:
         text = _IMPORTS.sub("", text)
         if text.startswith(("import ", "from ")):
             raise CalculationError("only math, statistics and numpy are known here: leave the import out")
-    text = _MODULE.sub("", _NUMPY_SPREAD.sub(r"p\1dev" if "std" in text else r"p\1iance", text))
+    text = _MODULE.sub("", _NUMPY_SPREAD.sub(lambda match: _SPREADS[match[0][-3:]], text))
     if match := _PRINT.fullmatch(text):
         text = match[1]
     text = _ANNOTATION.sub("", text)

@@ -17,7 +17,7 @@ _DECIMALS = r"(?:\.(?!\.)\d*)?(?:[eE][+-]?\d+)?"
 _TOKEN = re.compile(
     r"(?P<based>0[xX][0-9a-fA-F]\w*|0[bB]\d\w*|0[oO]\d\w*|\d+_\d{1,2}(?![\d_])|[0-9A-F]{2,}_\d{1,2}(?!\w))"
     rf"|(?P<european>\d{{1,3}}(?:\.\d{{3}})+,\d+(?![\d.,]))"
-    r"|(?P<grouped>\d{1,3}(?:(?:,\d{3})+|(?:'\d{3})+|(?: \d{3}){2,}|(?:,\d{2})+,\d{3})(?![\d,'])"
+    r"|(?P<grouped>\d{1,3}(?:(?:,\d{3})+|(?:'\d{3})+|(?: \d{3}){2,}|(?:,\d{2})+,\d{3})(?!\d|[,']\d)"
     rf"{_DECIMALS})"
     rf"|(?P<number>\d+(?:_\d+)*{_DECIMALS}|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?!_))*|[π∞]|°[CF](?![A-Za-z0-9]))"
@@ -27,8 +27,9 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _AFTER_NUMBER = re.compile(r"(?P<times>[xX])(?=\d)|(?P<chosen>[CP])(?=\d+(?![A-Za-z0-9]))", re.ASCII)
+_ONE_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CHOSEN = {"C": "choose", "P": "permute"}
-_MAX_BASE = 36
+_BASES = frozenset({*range(2, 17), 20, 32, 36})  # 12_34 is a slip, not a base
 
 
 class CalculationError(ValueError):
@@ -38,7 +39,7 @@ class CalculationError(ValueError):
 class Token(NamedTuple):
     """`kind` is number, name or the operator itself; `end` closes every list of tokens.
 
-    `gap`: a blank stands before it. `money`: the sign of a currency stands before or after it.
+    `gap`: a blank stands before it. `money`: the sign of a currency beside it. `is_european`: 1.234,56.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Token(NamedTuple):
     number: int | Fraction = 0
     gap: bool = False
     money: str = ""
+    is_european: bool = False
 
 
 def tokenize(text: str) -> list[Token]:
@@ -74,10 +76,21 @@ def tokenize(text: str) -> list[Token]:
             continue
         tokens.append(_token(kind, word, gap, money))
         gap, money = False, ""
+    _check_points(tokens)
     if len(currencies) > 1:
         raise CalculationError("two currencies in one calculation: convert one of them first")
     tokens.append(Token("end", ""))
     return tokens
+
+
+def _check_points(tokens: list[Token]) -> None:
+    """`1.000` is one, or a thousand beside a decimal comma and in euros."""
+    has_comma = any(token.kind == "number" and token.is_european for token in tokens)
+    for token in tokens:
+        is_suspect = has_comma or token.money == "€"
+        if is_suspect and not token.is_european and _ONE_POINT.fullmatch(token.text):
+            without, decimal = token.text.replace(".", ""), token.text.rstrip("0").rstrip(".")
+            raise CalculationError(f"{token.text} has two readings: write {without} or {decimal}")
 
 
 def check_line(text: str) -> None:
@@ -109,7 +122,7 @@ def _token(kind: str, word: str, gap: bool, money: str) -> Token:
         return Token("number", word, _read_based(word), gap, money)
     if kind == "european":
         word = word.replace(".", "").replace(",", ".")
-        return Token("number", word, read_number(word), gap, money)
+        return Token("number", word, read_number(word), gap, money, is_european=True)
     if kind == "times":
         return Token("times", word, 0, gap)
     if kind == "chosen":
@@ -131,7 +144,9 @@ def _read_based(word: str) -> int:
     try:
         if not base or word[:2].lower() in ("0x", "0b", "0o"):
             return int(word, 0)
-        return int(digits, int(base) if 2 <= int(base) <= _MAX_BASE else 2)
+        if int(base) not in _BASES:
+            raise ValueError
+        return int(digits, int(base))
     except ValueError:
         raise CalculationError(
             f"{word[:40]} is no number in that base: write 0b101, 0o17, 0xFF or 101_2; thousands as 1_000"

@@ -30,7 +30,9 @@ _REGISTRY.define(
     "survey_foot = foot"
 )  # since 2023 there is one foot: an acre has 43,560 square feet, a furlong 660
 MIN_LETTERS = 4
-_FULL_NAMES = frozenset(str(definition.name) for definition in _REGISTRY._units.values())
+_FULL_NAMES = frozenset(
+    str(definition.name) for definition in _REGISTRY._units.values() if definition.is_multiplicative
+)
 _DERIVED = ("newton", "joule", "watt", "pascal")  # what kg, m and s are together called
 _TEMPERATURES = (["degree_Celsius"], ["degree_Fahrenheit"])
 

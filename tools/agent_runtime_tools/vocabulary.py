@@ -28,6 +28,8 @@ def _functions() -> dict[str, Function]:
 AMBIGUOUS = {
     "std": "stdev (of a sample) or pstdev (of a whole population)",
     "var": "variance (of a sample) or pvariance (of a whole population)",
+    **dict.fromkeys(("barrel", "barrels"), "oil_bbl (42 gallons of oil) or US gallons"),
+    **dict.fromkeys(("hundredweight", "hundredweights", "cwt"), "pounds: 100 in the US, 112 in the UK"),
     **dict.fromkeys(("ton", "tons"), "tonne (1000 kg), short_ton (2000 lb) or long_ton (2240 lb)"),
 }
 
@@ -79,8 +81,8 @@ _SIGNATURES = (
     ("matrix array", 1, 1),
     # other ways to write a whole number
     ("hex", 1, 1),
-    ("bin binary", 1, 1),
-    ("oct octal", 1, 1),
+    ("bin", 1, 1),
+    ("oct", 1, 1),
     ("to_base", 2, 2),
     ("roman", 1, 1),
     ("bitand", 2, 2),
@@ -185,6 +187,15 @@ def is_symbol(name: str) -> bool:
     return name in GREEK or (len(name) == 1 and name.isalpha()) or (name[1:].lstrip("_").isdecimal())
 
 
+# Words that mean an operation: never the label of what is counted.
+_OPERATIONS = (
+    "remainder rounded round quotient decimal decimals places digits factorial discount tax interest percent percents "
+    "percentage increase increased increases decrease decreased decreases less more than greater reciprocal inverse "
+    "negative squared cubed times doubled halved tripled power powers base root roots divided multiplied minus plus is "
+    "equals equal what how many the and not then else with without from where while"
+)
+OPERATION_WORDS = frozenset(_OPERATIONS.split())
+
 # Letters that stand for thousands behind an amount of money.
 SCALE_LETTERS = {
     "k": 10**3,
@@ -270,6 +281,7 @@ _UNITS = {
     "milliliter": "ml mL milliliter milliliters millilitre millilitres",
     "fluid_ounce": "floz fluid_ounce fluid_ounces",
     "light_year": "ly light_year light_years lightyear lightyears",
+    "oil_barrel": "oil_bbl",
     "gallon": "gal gallon gallons",
     "quart": "qt quart quarts",
     "pint": "pint pints",
@@ -284,6 +296,9 @@ _UNITS = {
     "joule": "J joule joules",
     "kilojoule": "kJ kilojoule kilojoules",
     "calorie": "cal calorie calories",
+    "british_thermal_unit": "BTU Btu btu",
+    "ampere_hour": "Ah",
+    "milliampere_hour": "mAh",
     "kilocalorie": "kcal kilocalorie kilocalories",
     "watt": "W watt watts",
     "kilowatt": "kW kilowatt kilowatts",
@@ -318,3 +333,4 @@ _UNITS = {
     "gibibyte": "GiB",
 }
 UNITS = {name: unit for unit, names in _UNITS.items() for name in names.split()}
+UNITS |= {name.capitalize(): unit for name, unit in UNITS.items() if len(name) > 3}

@@ -22,6 +22,27 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"percent(?:age)? (?:decrease|drop|loss) from (.+?) to (.+)", r"((\1)-(\2))/(\1)*100"),
     (r"(.+?) is what percent(?:age)? of (.+)", r"(\1)/(\2)*100"),
     (r"what percent(?:age)? of (.+?) is (.+)", r"(\2)/(\1)*100"),
+    (r"what percent(?:age)? is (.+?) of (.+)", r"(\1)/(\2)*100"),
+    (r"(.+?) is ([\d.,]+%|[\d.,]+ percent) of (?:what|which)(?: number)?", r"(\1)/(\2)"),
+    (r"(?:increase|raise) (.+?) by (.+%)", r"(\1)*(1+\2)"),
+    (r"(?:decrease|reduce|lower) (.+?) by (.+%)", r"(\1)*(1-\2)"),
+    (r"(?:add|adding) ([\d.]+%) to (.+)", r"(\2)*(1+\1)"),
+    (r"(?:subtract|take|deduct) ([\d.]+%) (?:off|from) (.+)", r"(\2)*(1-\1)"),
+    (r"(?:add|adding) (.+?) (?:to|and) (.+)", r"(\2)+(\1)"),
+    (r"(?:subtract|take|deduct) (.+?) from (.+)", r"(\2)-(\1)"),
+    (r"multiply (.+?) (?:by|and|with) (.+)", r"(\1)*(\2)"),
+    (r"divide (.+?) by (.+)", r"(\1)/(\2)"),
+    (r"([\d.]+%) (?:more|greater|higher) than (.+)", r"(\2)*(1+\1)"),
+    (r"([\d.]+%) (?:less|lower|fewer) than (.+)", r"(\2)*(1-\1)"),
+    (r"([\d.]+%) discount (?:on|off|from) (.+)", r"(\2)*(1-\1)"),
+    (r"([\d.,]+) (?:more|greater|higher) than ([\d.,]+)", r"(\2)+(\1)"),
+    (r"([\d.,]+) (?:less|lower|fewer) than ([\d.,]+)", r"(\2)-(\1)"),
+    (r"(.+?) less ([\d.]+%)", r"(\1)*(1-\2)"),
+    (
+        r"sum of (?:all )?(?:the )?(?:[a-z]+ )?(?:numbers|integers) (?:from|between) (\d+) (?:to|and) (\d+)",
+        r"sum(\1..\2)",
+    ),
+    (r"sum of (?:the )?first (\d+) (?:natural |positive |whole )?(?:numbers|integers)", r"sum(1..\1)"),
     (r"(.+?) as a percent(?:age)? of (.+)", r"(\1)/(\2)*100"),
     (r"(.+?) (?:increased|raised) by (.+%)", r"(\1)*(1+\2)"),
     (r"(.+?) (?:decreased|reduced|lowered) by (.+%)", r"(\1)*(1-\2)"),
@@ -58,21 +79,34 @@ _FORMS: tuple[tuple[str, str], ...] = (
 )
 FORMS = tuple((re.compile(pattern, re.IGNORECASE), shape) for pattern, shape in _FORMS)
 _HINTS = re.compile(
-    r"percent|increased|decreased|raised|reduced|lowered|difference|quotient|ratio|subtracted|added|remainder|solve|"
+    r"percent|%|sum of|increase|raise|decrease|reduce|lower|add|subtract|take|deduct|multiply|divide|more|less|"
+    r"discount|greater|increased|decreased|raised|reduced|lowered|difference|quotient|ratio|subtracted|added|remainder|solve|"
     r"convert|change|how many|hex|binary|octal|base|decimal|roman|lim|d/d|derivative|integra|:",
     re.IGNORECASE,
 )
 
 _PHRASES: tuple[tuple[str, str], ...] = (
     (r"\bis equal to\b|\bequals\b", "="),
-    (r"\b(?:an? |one )?(half|third|quarter|fourth|fifth|tenth)\s+(?:of )?(?:an? )?(?=[\d$€£(a-z])", r"<\1>*"),
+    (r"\b(?:an? |one )?(half|third|quarter|fourth|fifth|tenth)\s+(?:of )(?:an? )?(?=[\d$€£(a-z])", r"<\1>*"),
+    (r"\b(?:an? |one |1 )(half|third|quarter|fourth|fifth|tenth)\b", r"<\1>"),
+    (r"\bhalf an? (?=[a-z])", "0.5 "),
     (
-        r"\b(two|three|four|five|seven|nine) (third|quarter|fourth|fifth|eighth|tenth)s(?: of)?\b",
+        r"\b(two|three|four|five|seven|nine)[ -](third|quarter|fourth|fifth|eighth|tenth)s(?: of)?\b",
         r"<\1>*<\2>*",
     ),
     (r"\b(?:twice|double)\b", "2*"),
     (r"\b(?:thrice|triple)\b", "3*"),
     (r"\b(square|sq\.?|cubic|cu\.?) (?!root)([a-z]+)\b", r"\2^<\1>"),
+    (r"\b(\d+) factorial\b", r"\1!"),
+    (r"\babsolute value of\b", "abs of"),
+    (r"\bnatural log(?:arithm)? of\b", "ln of"),
+    (r"\blog(?:arithm)? base (\d+) of\b", r"log_\1 "),
+    (r"\blog(?:arithm)? of (\d+) (?:to|in|with)? ?(?:the )?base (\d+)\b", r"log_\2 \1"),
+    (r"\b(?:largest|greatest|biggest|highest) of\b", "max of"),
+    (r"\b(?:smallest|least|lowest) of\b", "min of"),
+    (r"\b(square|cube) of (\d+(?:\.\d+)?)(?!\S)", r"\2^<\1>"),
+    (r"\b(?:as|in) an? (?:decimal|fraction)\b", ""),
+    (r"^(.+) (?:as|in) (?:an? )?(?:percent(?:age)?|%)$", r"(\1)*100"),
     (r"\bsquared\b", "^2"),
     (r"\bcubed\b", "^3"),
     (r"\b(?:raised )?to the (?:power (?:of )?)?(\d+)(?:th|st|nd|rd)?(?: power)?\b", r"^\1"),
@@ -94,10 +128,20 @@ _PHRASES: tuple[tuple[str, str], ...] = (
 PHRASES = tuple((re.compile(pattern), shape) for pattern, shape in _PHRASES)
 _PHRASE_HINTS = re.compile(
     r"equal|half|third|quarter|fourth|fifth|tenth|eighth|twice|double|triple|thrice|square|sq|cu|power|to the|root|"
-    r"multiplied|divided|cent|deg|light|fl|fluid|nautical|x ?\$"
+    r"factorial|absolute|log|largest|greatest|biggest|highest|smallest|least|lowest|cube|decimal|fraction|multiplied|"
+    r"divided|cent|deg|light|fl|fluid|nautical|x ?\$"
 )
 _PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4", "fourth": "1/4", "fifth": "1/5", "eighth": "1/8"}
-_PARTS |= {"tenth": "1/10", "square": "2", "sq": "2", "sq.": "2", "cubic": "3", "cu": "3", "cu.": "3"}
+_PARTS |= {
+    "tenth": "1/10",
+    "square": "2",
+    "sq": "2",
+    "sq.": "2",
+    "cube": "3",
+    "cubic": "3",
+    "cu": "3",
+    "cu.": "3",
+}
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -171,7 +215,7 @@ def _in_words(text: str) -> str:
 
 
 def _number(match: re.Match[str]) -> str:
-    if re.match(r" (?:third|quarter|fourth|fifth|eighth|tenth)s", match.string[match.end() :]):
+    if re.match(r"[ -](?:third|quarter|fourth|fifth|eighth|tenth)s", match.string[match.end() :]):
         return match[0]
     total = part = 0
     for word in re.findall(r"[a-z]+", match[0].lower()):
