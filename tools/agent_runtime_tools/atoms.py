@@ -161,6 +161,11 @@ class Atoms(Readings):
                 )
             self._emit("call", "binomial" if name == "C" else "perm", 2)
             return True
+        if name in ("e", "tau") and not self._tokens[self._index].gap:
+            function = "exp(...)" if name == "e" else "len(divisors(...))"
+            raise CalculationError(
+                f"two readings: write {name}*(...) for a product, or {function} for a function"
+            )
         if name in CALLED and not self._tokens[self._index].gap:
             raise CalculationError(f"{name} is not defined: write {name}(x) = x^2; {name}(3), or {name}*(3)")
         if name in GREEK and CONSTANTS.get(name) is None:

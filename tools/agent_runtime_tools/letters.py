@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from agent_runtime_tools.program import Instruction, Program
 from agent_runtime_tools.tokens import CalculationError, Token
-from agent_runtime_tools.vocabulary import MONEY, SCALES, UNITS, is_symbol
+from agent_runtime_tools.vocabulary import MONEY, UNITS, is_symbol
 
 PLURALS = frozenset(
     {"people", "children", "men", "women", "mice", "feet", "teeth", "geese", "fish", "sheep", "each"}
@@ -18,9 +18,8 @@ BINDING = frozenset(
 def is_assigned(name: str, rest: list[Token]) -> bool:
     """Whether a letter before `=` is only the name of what follows: nothing there is a variable."""
     kinds = [token.kind for token in rest]
-    if any(
-        t.kind == "name" and (is_symbol(t.text) or t.text in UNITS) and t.text not in SCALES for t in rest
-    ):
+    is_unit = name in UNITS
+    if any(t.kind == "name" and (is_symbol(t.text) or (is_unit and t.text in UNITS)) for t in rest):
         return False
     if "," in kinds or name in ("pi", "π", "inf", "infinity", "oo", "∞", "tau"):
         return False

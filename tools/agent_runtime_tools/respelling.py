@@ -48,6 +48,7 @@ _RAISED = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
+_BRACES = re.compile(r"[\^_]\{|\{,\}")
 _INTEGRAL = re.compile(r"∫ ?(?=([_^])?)")
 _IMPORTS = re.compile(
     r"^(?:(?:import (?:math|statistics|cmath|numpy(?: as np)?)"
@@ -79,7 +80,7 @@ def respell(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     text = _signs(text.rstrip("?").rstrip())
-    if "\\" in text or "{" in text:
+    if "\\" in text or _BRACES.search(text):
         text = latex.plain(text)
     elif match := _DOLLARS.fullmatch(text):
         text = match[1]

@@ -161,5 +161,5 @@ def _unreadable(character: str) -> str:
     if character in "&~":
         return f"{character} is no operator here: write bitand(17, 5), bitor(17, 5) or bitxor(17, 5)"
     if character == ":":
-        return "4:2 is a ratio or a time: write 4/2, or hours between 08:00 and 17:30"
+        return "a colon is read in a time (17:30) and between blanks in a ratio (4 : 2): write 4/2 for the quotient"
     return f"unexpected character {character!a}: write numbers, operators and functions"

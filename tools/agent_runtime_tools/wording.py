@@ -75,13 +75,20 @@ _FORMS: tuple[tuple[str, str], ...] = (
         r"integra(?:l of|te) (?!\()(.+?) (?:d([a-z]) )?from (.+?) to (.+)",
         r"integrate(\1, {\1|\2}=(\3)..(\4))",
     ),
+    (r"integra(?:l|te)(?: of)? (?!\()(.+?) d([a-z])", r"integrate(\1, \2)"),
     (r"integral of (.+)", r"integrate(\1)"),
+    (r"sum of (.+?) (?:from|for) ([a-z]) ?= ?(\S+) to (\S+)", r"sum(\1, \2=\3..\4)"),
+    (r"limit (?:of )?(.+?) as ([a-z]) (?:approaches|goes to|tends to|->|→) (\S+)", r"limit(\1, \2 -> \3)"),
+    (r"is (.+?) (?:a )?prime(?: number)?", r"isprime(\1)"),
+    (r"(?=is |.+ is )(?:is )?(.+?) (?:is )?(?:greater|more|larger|bigger) than (.+)", r"(\1) > (\2)"),
+    (r"(?=is |.+ is )(?:is )?(.+?) (?:is )?(?:less|smaller|fewer) than (.+)", r"(\1) < (\2)"),
+    (r"is (.+[<>=].+)", r"\1"),
 )
 FORMS = tuple((re.compile(pattern, re.IGNORECASE), shape) for pattern, shape in _FORMS)
 _HINTS = re.compile(
-    r"percent|%|sum of|increase|raise|decrease|reduce|lower|add|subtract|take|deduct|multiply|divide|more|less|"
-    r"discount|greater|increased|decreased|raised|reduced|lowered|difference|quotient|ratio|subtracted|added|remainder|solve|"
-    r"convert|change|how many|hex|binary|octal|base|decimal|roman|lim|d/d|derivative|integra|:",
+    r"percent|%|sum of|increase|decrease|raise|lower|reduce|add|subtract|take|deduct|multiply|divide|more|less|"
+    r"discount|prime|limit|is |greater|difference|quotient|ratio|remainder|solve|convert|change|how many|hex|binary|octal|base|"
+    r"decimal|roman|lim|d/d|derivative|integra|:",
     re.IGNORECASE,
 )
 
