@@ -6,7 +6,6 @@ missed is killed at the time limit. Rational results go back to plain fractions 
 evaluator's bounds hold for them too.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,28 +15,16 @@ import sympy
 from sympy import Expr, Integer, S, Symbol
 
 from agent_runtime_tools import arithmetic
+from agent_runtime_tools.decisions import Relation, decide
 from agent_runtime_tools.exact import MAX_BITS, Rational, TooLarge, n_bits
 from agent_runtime_tools.exact_functions import NotRational
 from agent_runtime_tools.program import Program
-from agent_runtime_tools.relations import COMPARISONS, Chain, Link, Truth, join
+from agent_runtime_tools.relations import Chain, Link, Truth, join
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_EXPONENT = 500  # of anything with a symbol or a root in it
 MAX_ROOT_BITS = 512  # a root factors its radicand
 MAX_ARGUMENT_BITS = 8_192  # of a number inside a function: reducing sin(10**10**6) takes minutes
-MAX_TERMS = 2_000
-DECIDING_DIGITS = 50
-WELL_ABOVE_ROUNDING = sympy.Rational(1, 10**20)
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A relation that holds a symbol, or sides that are not rational."""
-
-    left: Expr
-    relation: str
-    right: Expr
-    link: Link = Link("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +77,8 @@ class Machine(arithmetic.Machine):
                 return self.apply(op, name, operands)
             except NotRational:
                 pass
+        if op == "dot" or (op == "*" and all(isinstance(operand, list) for operand in operands)):
+            op, name = "call", "dot" if op == "dot" else "matmul"
         if op == "call":
             return simple(self._call_form(str(name), operands))
         return simple(_OPERATIONS[op](name, operands))
@@ -253,81 +242,8 @@ _OPERATIONS: dict[str, Callable[[Any, list[Value]], Value]] = {
     "and": lambda _, v: _joined("and", v),
     "or": lambda _, v: _joined("or", v),
     "share": _share,
-    "dot": lambda _, v: sympy.Add(*(symbolic(a) * symbolic(b) for a, b in zip(*v, strict=True))),
     "range": lambda _, v: (
         Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])) if len(v) == 3 else _no_range()
     ),
     "approach": lambda _, v: Approach(variable(v[0]), symbolic(v[1])),
 }
-
-
-# --- relations
-
-
-def decide(relation: Relation) -> Truth:
-    """Whether a relation holds; one with variables, whether it holds for all of them.
-
-    Raises:
-        CalculationError: That cannot be told.
-    """
-    difference = relation.left - relation.right
-    if not difference.free_symbols:
-        holds = _compare(difference, relation.relation)
-        is_near = not holds and _is_rounding(relation)
-        relation.link.check_steps(simple(relation.left), holds or is_near)
-        return Truth(holds or is_near, relation.left, "≈" if is_near else relation.relation, relation.right)
-    is_identity = is_zero(difference)
-    if relation.relation in ("=", "==", "!=", "≈"):
-        return Truth(
-            is_identity == (relation.relation != "!="), relation.left, relation.relation, relation.right
-        )
-    raise CalculationError("an inequality with a variable is neither true nor false: use solve(...)")
-
-
-def _is_rounding(relation: Relation) -> bool:
-    """Whether a decimal literal on one side is the rounding of the other side."""
-    if relation.link.exponent is None:
-        return False
-    left, right = (side.evalf(DECIDING_DIGITS) for side in (relation.left, relation.right))
-    if not (left.is_real and right.is_real and left and right):
-        return False
-    return bool(2 * abs(left - right) <= sympy.Rational(10) ** relation.link.exponent)
-
-
-def _compare(difference: Expr, relation: str) -> bool:
-    """Compare a number with 0: by its digits where they tell, else by proof."""
-    number = difference.evalf(DECIDING_DIGITS)
-    if relation not in ("=", "==", "!=", "≈") and not number.is_real:
-        raise CalculationError("only real numbers can be ordered")
-    is_equal = abs(number) < sympy.Float(10) ** (5 - DECIDING_DIGITS) and is_zero(difference)
-    sign: Rational = 0 if is_equal else int(sympy.sign(sympy.re(number))) or 1
-    return COMPARISONS[relation](sign, 0)
-
-
-def is_zero(expression: Expr) -> bool:
-    """Whether an expression is 0 for all values of its variables; the cheap proofs first."""
-    if n_terms(expression) <= MAX_TERMS and sympy.expand(expression) == 0:
-        return True
-    if expression.is_polynomial() or _differs_from_zero(expression):
-        return False
-    return bool(sympy.simplify(expression) == 0)
-
-
-def _differs_from_zero(expression: Expr) -> bool:
-    """Whether one point already shows that an expression is not 0; such a point is no accident of rounding."""
-    names = sorted(expression.free_symbols, key=str)
-    point = {name: sympy.Rational(17 + 6 * n, 29) for n, name in enumerate(names)}
-    value = expression.subs(point).evalf(DECIDING_DIGITS)
-    return bool(value.is_number and value.is_finite and abs(value) > WELL_ABOVE_ROUNDING)
-
-
-def n_terms(expression: Expr) -> float:
-    """How many terms the expanded form may have at most."""
-    if expression.is_Add:
-        return sum(n_terms(term) for term in expression.args)
-    if expression.is_Mul:
-        return math.prod(n_terms(factor) for factor in expression.args)
-    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 1:
-        n, k = int(expression.exp), n_terms(expression.base)
-        return math.comb(n + int(k) - 1, n) if n * k < MAX_TERMS**2 else math.inf
-    return 1

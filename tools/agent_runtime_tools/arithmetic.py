@@ -82,7 +82,7 @@ class Machine:
         left = operands[0]
         right = operands[-1]
         if op == "*" and isinstance(left, list) and isinstance(right, list):
-            return self._call("matmul", operands)
+            raise NotRational
         if not isinstance(left, int | Fraction) or not isinstance(right, int | Fraction):
             raise CalculationError(f"{op} takes numbers, not a list or a relation")
         if op == "relation":
@@ -105,7 +105,7 @@ class Machine:
                 raise CalculationError(
                     "a point between blanks is the product of two lists: write 5.3 or 5 * 3"
                 )
-            return self._call("dot", operands)
+            raise NotRational
         if not all(isinstance(operand, int | Fraction) for operand in operands):
             raise CalculationError("a list or a relation stands where a number belongs")
         numbers: list[Rational] = operands  # type: ignore[assignment]

@@ -8,9 +8,10 @@ import sympy
 from sympy import Expr, I, Symbol
 
 from agent_runtime_tools import rendering
-from agent_runtime_tools.algebra import Approach, Machine, Range, Relation, Value, decide, n_terms, simple
+from agent_runtime_tools.algebra import Approach, Machine, Range, Value, simple
 from agent_runtime_tools.calculated import Calculated, Kind, Typed
 from agent_runtime_tools.calculus import FORMS, solve
+from agent_runtime_tools.decisions import Relation, decide, n_terms
 from agent_runtime_tools.elementary import to_fraction
 from agent_runtime_tools.program import Program
 from agent_runtime_tools.relations import Chain, Truth

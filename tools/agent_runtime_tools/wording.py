@@ -87,8 +87,8 @@ _FORMS: tuple[tuple[str, str], ...] = (
 FORMS = tuple((re.compile(pattern, re.IGNORECASE), shape) for pattern, shape in _FORMS)
 _HINTS = re.compile(
     r"percent|%|sum of|increase|decrease|raise|lower|reduce|add|subtract|take|deduct|multiply|divide|more|less|"
-    r"discount|prime|limit|is |greater|difference|quotient|ratio|remainder|solve|convert|change|how many|hex|binary|octal|base|"
-    r"decimal|roman|lim|d/d|derivative|integra|:",
+    r"discount|prime|limit|is |greater|difference|quotient|ratio|remainder|solve|convert|change|how many|hex|binary|"
+    r"octal|base|decimal|roman|lim|d/d|derivative|integra|:",
     re.IGNORECASE,
 )
 
