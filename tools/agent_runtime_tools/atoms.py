@@ -55,11 +55,10 @@ class Atoms(Calls):
 
     def _number(self, token: Token) -> None:
         """A number; `2 1/2` is a mixed one, `1/2 cup` half a cup."""
-        fraction = self._fraction(token)
-        if fraction is None:
-            self._emit("number", token.number)
-            return
-        self._emit("number", fraction)
+        kind = self._kinds[self._index]
+        may_be_part = kind == "number" or (kind == "/" and self._has_units)
+        fraction = self._fraction(token) if may_be_part else None
+        self._emit("number", token.number if fraction is None else fraction)
 
     def _fraction(self, token: Token) -> Fraction | None:
         tokens, index = self._tokens, self._index

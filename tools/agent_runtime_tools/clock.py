@@ -39,7 +39,8 @@ def has_time(text: str) -> bool:
     """Whether a line holds a time of day, so that nothing else may read it."""
     if len(text) > MAX_CHARACTERS:
         return False
-    return bool(":" in text and _HAS_COLON.search(text)) or len(_HALVES.findall(text)) > 1
+    has_halves = "m" in text.lower() and len(_HALVES.findall(text)) > 1
+    return has_halves or (":" in text and bool(_HAS_COLON.search(text)))
 
 
 def evaluate(text: str) -> Calculated:

@@ -24,7 +24,7 @@ def settle(text: str) -> str:
     Raises:
         CalculationError: A comma has two readings.
     """
-    if not _SUSPECT.search(text):
+    if not _SUSPECT.search(text) or ("(" not in text and "[" not in text):
         return text
     opened: list[int] = []
     lists: list[tuple[int, int]] = []

@@ -27,11 +27,15 @@ class Cursor:
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
+        self._kinds = [token.kind for token in tokens]
         self._index = 0
         self._depth = 0
         self._program: Program = []
-        self._has_units = any(_names_unit(token) for token in tokens)
-        self._times = _times(tokens)
+        names = [token for token in tokens if token.kind == "name"]
+        self._has_names = bool(names)
+        self._has_units = any(_names_unit(token) for token in names)
+        self._has_conversion = any(token.text in ("in", "to", "into") for token in names)
+        self._times = _times(tokens) if names else frozenset()
 
     def _descend(self) -> None:
         self._depth += 1
@@ -39,10 +43,10 @@ class Cursor:
             raise CalculationError(f"nested too deeply: at most {MAX_DEPTH} levels")
 
     def _kind(self) -> str:
-        return self._tokens[self._index].kind
+        return self._kinds[self._index]
 
     def _take(self, kind: str) -> bool:
-        if self._tokens[self._index].kind != kind:
+        if self._kinds[self._index] != kind:
             return False
         self._index += 1
         return True
@@ -69,9 +73,10 @@ class Cursor:
 
     def _operator(self) -> str:
         """The binary operator that comes next; "" where none is written."""
+        kind = self._kinds[self._index]
+        if kind != "name":
+            return "" if kind in OPERAND_STARTS else "*" if kind == "times" else kind
         token = self._tokens[self._index]
-        if token.kind != "name":
-            return "*" if token.kind == "times" else token.kind if token.kind not in OPERAND_STARTS else ""
         if token.text in OPERATOR_WORDS:
             return OPERATOR_WORDS[token.text]
         following = self._tokens[self._index + 1]

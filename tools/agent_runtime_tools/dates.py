@@ -40,6 +40,11 @@ _OF_A_MONTH = re.compile(
 _CONSTRUCTED = re.compile(r"\b(?:date|datetime|DATE)\( ?(\d{4}) ?, ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", re.ASCII)
 _RELATIVE = re.compile(r"\b(?:today|tomorrow|yesterday|now)\b", re.ASCII | re.IGNORECASE)
 
+_HINT = re.compile(  # what every line with a date has: most lines are read no further
+    r"\d[-/.]\d{1,2}[-/.]\d|(?:jan|feb|ma[ry]|apr|ju[nl]|aug|sep|oct|nov|dec|dat|day|lea|tod|tom|yes|now)",
+    re.ASCII | re.IGNORECASE,
+)
+
 _DATE = r"(\d{4}-\d{2}-\d{2})"
 _UNIT = r"(day|week|month|year)s?"
 _BETWEEN = re.compile(
@@ -78,7 +83,9 @@ Result = int | Fraction | date | str | Truth
 
 def has_date(text: str) -> bool:
     """Whether a line holds a date, so that `evaluate` and nothing else may read it."""
-    return len(text) <= MAX_CHARACTERS and (
+    if not _HINT.search(text) or len(text) > MAX_CHARACTERS:
+        return False
+    return (
         bool(_LOOKS_LIKE_A_DATE.search(text))
         or any(_written(match) for match in _written_dates(text))
         or any(_has_year_last(match) for match in _YEAR_LAST.finditer(text))

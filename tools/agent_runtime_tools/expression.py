@@ -35,6 +35,9 @@ RELATIONS = {word: word for word in ("=", "==", "!=", "<", "<=", ">", ">=", "≈
     "≤": "<=",
     "≥": ">=",
 }
+FACTORS = {"*": "*", "/": "/", "//": "//", "%": "%", "of": "*", "off": "off", ".": "dot"}
+FACTOR_STARTS = frozenset({"name", "(", "[", "√"})
+NO_NOUNS: frozenset[str] = frozenset()
 POSTFIX = {"!": "!", "!!": "!!", "°": "degree"}
 
 
@@ -65,33 +68,44 @@ class _Parser(Quantities):
         if n_parts > 1:
             self._system(n_parts)
         self._check_scale_letters()
-        return with_imaginary_unit(self._program, self._tokens)
+        return with_imaginary_unit(self._program, self._tokens) if self._has_names else self._program
 
     def _logic(self) -> None:
         self._relation()
-        while (word := self._operator()) in ("and", "or"):
+        while self._kinds[self._index] == "name" and (word := self._operator()) in ("and", "or"):
             self._index += 1
             self._relation()
             self._emit(word, n=2)
 
     def _relation(self) -> None:
-        starts = [self._index]
-        words: list[str] = []
+        start = self._index
         self._sum()
-        while self._kind() in RELATIONS and self._tokens[self._index + 1].kind != "end":
-            words.append(RELATIONS[self._kind()])
-            self._index += 1
-            starts.append(self._index)
-            self._sum()
-        if self._take(".."):
-            self._sum()
-            self._emit("range", n=3 if words else 2)
-        elif words:
-            self._link(words, starts)
-        elif self._kind() in ("->", "→"):
+        kind = self._kinds[self._index]
+        if kind in RELATIONS:
+            self._relations(start)
+        elif kind == "..":
+            self._range(2)
+        elif kind in ("->", "→"):
             self._index += 1
             self._sum()
             self._emit("approach", n=2)
+
+    def _relations(self, start: int) -> None:
+        starts, words = [start], []
+        while (kind := self._kind()) in RELATIONS and self._kinds[self._index + 1] != "end":
+            words.append(RELATIONS[kind])
+            self._index += 1
+            starts.append(self._index)
+            self._sum()
+        if words and self._kind() == "..":
+            self._range(3)
+        elif words:
+            self._link(words, starts)
+
+    def _range(self, n: int) -> None:
+        self._index += 1
+        self._sum()
+        self._emit("range", n=n)
 
     def _link(self, words: list[str], starts: list[int]) -> None:
         ends = [start - 1 for start in starts[1:]] + [self._index]
@@ -116,19 +130,20 @@ class _Parser(Quantities):
 
     def _sum(self) -> None:
         self._descend()
-        outer, self._nouns = self._nouns, frozenset()
-        start, first = len(self._program), self._index
+        outer, self._nouns = self._nouns, NO_NOUNS
+        start, first, n_terms = len(self._program), self._index, 1
         self._product()
-        nouns, n_terms = self._nouns, 1
+        nouns = self._nouns
         while (operator := self._operator()) in ("+", "-"):
             self._index += 1
-            self._nouns = frozenset()
+            self._nouns = NO_NOUNS
             term, term_start = len(self._program), self._index
             self._product()
-            self._check_nouns(nouns)
-            nouns |= self._nouns
+            if nouns:
+                self._check_nouns(nouns)
+            nouns = self._nouns | nouns if nouns else self._nouns
             n_terms += 1
-            if self._is_share(term) and not self._is_share(start, term):
+            if self._program[-1].op == "percent" and self._is_share(term) and not self._is_share(start, term):
                 self._check_share(n_terms, first, term_start, start, term)
                 self._emit("share", operator, 2)
             else:
@@ -137,29 +152,29 @@ class _Parser(Quantities):
             self._index += 1
             self._product()
             self._emit("convert", n=2)
-        self._nouns = outer | nouns
+        self._nouns = outer | nouns if outer else nouns
         self._depth -= 1
 
     def _product(self) -> None:
-        starts = [self._index]  # of the whole and of its last factor
-        program_start = len(self._program)
-        last = ""
+        first = divisor = self._index
+        start, last = len(self._program), ""
         self._signed()
         while True:
             operator, here = self._operator(), self._index
-            if operator in ("*", "/", "//", "%", "of", "off", "."):
+            if operator in FACTORS:
                 self._index += 1
-                starts = [starts[0], self._index]
-                if operator == "%" and self._modulus(program_start, starts[0], here, last):
+                if operator == "%" and self._modulus(start, first, here, last):
                     continue
                 if operator == "/" and self._nouns and self._divide_label():
                     continue
+                divisor = self._index
                 self._signed()
-                self._emit("*" if operator == "of" else "dot" if operator == "." else operator, n=2)
+                self._emit(FACTORS[operator], n=2)
                 last = operator
-            elif operator == "" and self._kind() in ("name", "(", "[", "√"):
+            elif operator == "" and self._kinds[self._index] in FACTOR_STARTS:
                 self._power()
-                self._check_factor(last, starts, here)
+                if last == "/":
+                    self._check_factor(first, divisor, here)
                 self._emit("*", n=2)
             else:
                 return
@@ -203,7 +218,7 @@ class _Parser(Quantities):
             elif (kind == "%" and not self._is_operand(self._index + 1)) or self._is_word("percent"):
                 self._check_per_cent()
                 self._emit("percent", n=1)
-            elif self._operator() == "choose":
+            elif kind == "name" and self._operator() == "choose":
                 self._choose()
                 continue
             else:

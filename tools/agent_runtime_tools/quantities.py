@@ -16,11 +16,12 @@ class Quantities(Atoms):
         raise NotImplementedError
 
     def _after_number(self) -> None:
-        token, following = self._tokens[self._index - 1], self._tokens[self._index]
+        token = self._tokens[self._index - 1]
         if token.money:
             self._nouns |= {MONEY[token.money]}
-        if following.kind != "name":
+        if self._kinds[self._index] != "name":
             return
+        following = self._tokens[self._index]
         if not following.gap and following.text in SCALE_LETTERS:
             self._scale_letter(token, following)
         elif self._is_unit():  # 100 km / 2 h: a number holds its unit fast

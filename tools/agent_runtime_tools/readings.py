@@ -17,11 +17,10 @@ class Readings(Cursor):
         super().__init__(tokens)
         self._nouns: frozenset[str] = frozenset()  # of the product that is read
         self._letters: dict[str, int] = {}  # where a letter after a number may stand for thousands
-        self._has_conversion = any(t.kind == "name" and t.text in ("in", "to", "into") for t in tokens)
 
     def _check_scale_letters(self) -> None:
         """`10k * 12`: thousands, or a variable that no equation and no other place in the line asks for."""
-        if any(i.op in ("relation", "chain", "range", "call") for i in self._program):
+        if not self._letters or any(i.op in ("relation", "chain", "range", "call") for i in self._program):
             return
         for letter, index in self._letters.items():
             if not self._stands_alone(letter):
@@ -42,11 +41,9 @@ class Readings(Cursor):
             first, second = sorted(nouns)[0], sorted(self._nouns)[0]
             raise CalculationError(f"{first} and {second} are added: leave the words out if that is meant")
 
-    def _check_factor(self, last: str, starts: list[int], here: int) -> None:
+    def _check_factor(self, first: int, divisor_start: int, here: int) -> None:
         """`1/2x` and `6/2(1+2)`: the factor belongs to the divisor, or to the quotient."""
-        if last != "/" or len(starts) < 2:
-            return
-        left, divisor = self._shown(starts[0], starts[1] - 1), self._shown(starts[1], here)
+        left, divisor = self._shown(first, divisor_start - 1), self._shown(divisor_start, here)
         factor = self._shown(here)
         raise CalculationError(
             f"two readings: write ({left}/{divisor})*{factor} or {left}/({divisor}*{factor})"
@@ -64,6 +61,8 @@ class Readings(Cursor):
 
     def _is_share(self, start: int, end: int | None = None) -> bool:
         """Whether a part of the program is a per cent alone: a number, then the sign."""
+        if self._program[(end or len(self._program)) - 1].op != "percent":
+            return False
         ops = [instruction.op for instruction in self._program[start:end]]
         return ops == ["number", "percent"] or ops == ["number", "negate", "percent"]
 

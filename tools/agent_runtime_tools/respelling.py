@@ -10,8 +10,27 @@ from itertools import pairwise
 
 from agent_runtime_tools import latex, wording
 from agent_runtime_tools.tokens import CalculationError
+from agent_runtime_tools.vocabulary import CONSTANTS, FUNCTIONS, SCALES, UNITS
 
 _PLAIN = re.compile(r"(?:[\d\s+\-*/(),^%=!]|\.(?!\.)|<(?!<)|>(?!>))*", re.ASCII)
+
+_ODD = re.compile(r"[^\w\s+\-*/().,^%=!<>|\[\]]|[^\x00-\x7f]|\.\.\.|<<|>>|\.[A-Za-z]|[xX]\d", re.ASCII)
+_WORDS = re.compile(r"[A-Za-z]+\d*\(?")
+_SENTENCES = {"lim", "limit", "e", "tau"}  # `lim(x->0) sin(x)/x` is no call
+OWN_WORDS = frozenset(
+    {f"{name}(" for name in FUNCTIONS if name not in _SENTENCES}
+    | {
+        *CONSTANTS,
+        *SCALES,
+        *UNITS,
+        *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "of",
+        "off",
+        "mod",
+        "in",
+        "to",
+    }
+)
 
 # Signs that look like an ASCII operator and are one: times, dots, divide, minus and dashes, slash, blanks, digits.
 _ALIASES = {
@@ -77,7 +96,7 @@ def respell(text: str) -> str:
         CalculationError: A part of it is written in a way that cannot be read.
     """
     text = text.strip()
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) or _is_own(text):
         return text
     text = _signs(text.rstrip("?").rstrip())
     if "\\" in text or _BRACES.search(text):
@@ -89,6 +108,11 @@ def respell(text: str) -> str:
     if "..." in text:
         text = _progressions(text)
     return wording.respell(text)
+
+
+def _is_own(text: str) -> bool:
+    """Whether a line holds nothing but the grammar's own words and signs, as most checks of a model do."""
+    return not _ODD.search(text) and OWN_WORDS.issuperset(_WORDS.findall(text))
 
 
 def _signs(text: str) -> str:

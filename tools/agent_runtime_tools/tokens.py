@@ -6,6 +6,7 @@ builtins) end here.
 """
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,18 +15,24 @@ MAX_DIGITS = 1_000
 MAX_EXPONENT = 400
 
 _DECIMALS = r"(?:\.(?!\.)\d*)?(?:[eE][+-]?\d+)?"
-_TOKEN = re.compile(
-    r"(?P<based>0[xX][0-9a-fA-F]\w*|0[bB]\d\w*|0[oO]\d\w*|\d+_\d{1,2}(?![\d_])|[0-9A-F]{2,}_\d{1,2}(?!\w))"
-    rf"|(?P<european>\d{{1,3}}(?:\.\d{{3}})+,\d+(?![\d.,]))"
-    r"|(?P<grouped>\d{1,3}(?:(?:,\d{3})+|(?:'\d{3})+|(?: \d{3}){2,}|(?:,\d{2})+,\d{3})(?!\d|[,']\d)"
-    rf"{_DECIMALS})"
-    rf"|(?P<number>\d+(?:_\d+)*{_DECIMALS}|\.\d+(?:[eE][+-]?\d+)?)"
+_SHORT = (
+    rf"(?P<number>\d+(?:_\d+)*{_DECIMALS}|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z](?:[A-Za-z0-9]|_(?!_))*|[π∞]|°[CF](?![A-Za-z0-9]))"
     r"|(?P<operator>\*\*|//|\.\.|->|→|<=|>=|==|!=|<>|!!|[-+*/^%!=<>≤≥≠≈√²³°()\[\],|.])"
     r"|(?P<currency>[$€£¥])"
-    r"|(?P<space>\s+)",
-    re.ASCII,
+    r"|(?P<space>\s+)"
 )
+_LONG = (
+    r"(?P<based>0[xX][0-9a-fA-F]\w*|0[bB]\d\w*|0[oO]\d\w*|\d+_\d{1,2}(?![\d_])|[0-9A-F]{2,}_\d{1,2}(?!\w))"
+    r"|(?P<european>\d{1,3}(?:\.\d{3})+,\d+(?![\d.,]))"
+    r"|(?P<grouped>\d{1,3}(?:(?:,\d{3})+|(?:'\d{3})+|(?: \d{3}){2,}|(?:,\d{2})+,\d{3})(?!\d|[,']\d)"
+    rf"{_DECIMALS})|"
+)
+_TOKEN = re.compile(_SHORT, re.ASCII)
+_ANY_TOKEN = re.compile(_LONG + _SHORT, re.ASCII)
+_NEEDS_ANY = re.compile(
+    r"\d[,_']|\d \d|0[xXbBoO]|[A-F]_\d", re.ASCII
+)  # else the short pattern reads the same
 _AFTER_NUMBER = re.compile(r"(?P<times>[xX])(?=\d)|(?P<chosen>[CP])(?=\d+(?![A-Za-z0-9]))", re.ASCII)
 _ONE_POINT = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _CHOSEN = {"C": "choose", "P": "permute"}
@@ -57,26 +64,29 @@ def tokenize(text: str) -> list[Token]:
         CalculationError: Something is written that no calculation holds.
     """
     check_line(text)
+    pattern = _ANY_TOKEN if _NEEDS_ANY.search(text) else _TOKEN
     tokens: list[Token] = []
-    position, end, gap, money = 0, len(text), False, ""
+    position, end, gap, money, last = 0, len(text), False, "", ""
     currencies: set[str] = set()
     while position < end:
-        is_number = bool(tokens) and tokens[-1].kind == "number" and not gap
-        match = (is_number and _AFTER_NUMBER.match(text, position)) or _TOKEN.match(text, position)
+        match = (last == "number" and not gap and _AFTER_NUMBER.match(text, position)) or pattern.match(
+            text, position
+        )
         if match is None:
             raise CalculationError(_unreadable(text[position]))
         position = match.end()
         kind, word = match.lastgroup or "", match.group()
         if kind == "space":
             gap = True
-            continue
-        if kind == "currency":
+        elif kind == "currency":
             currencies.add(word)
             money = _attach(tokens, word)
-            continue
-        tokens.append(_token(kind, word, gap, money))
-        gap, money = False, ""
-    _check_points(tokens)
+        else:
+            token = _READERS.get(kind, _plain)(kind, word, gap, money)
+            tokens.append(token)
+            gap, money, last = False, "", token.kind
+    if currencies or pattern is _ANY_TOKEN:
+        _check_points(tokens)
     if len(currencies) > 1:
         raise CalculationError("two currencies in one calculation: convert one of them first")
     tokens.append(Token("end", ""))
@@ -115,19 +125,31 @@ def read_number(word: str) -> int | Fraction:
     return value.numerator if value.denominator == 1 else value
 
 
-def _token(kind: str, word: str, gap: bool, money: str) -> Token:
-    if kind == "number" or kind == "grouped":
-        return Token("number", word, read_number(word), gap, money)
-    if kind == "based":
-        return Token("number", word, _read_based(word), gap, money)
-    if kind == "european":
-        word = word.replace(".", "").replace(",", ".")
-        return Token("number", word, read_number(word), gap, money, is_european=True)
-    if kind == "times":
-        return Token("times", word, 0, gap)
-    if kind == "chosen":
-        return Token("name", _CHOSEN[word], 0, gap)
+def _plain(kind: str, word: str, gap: bool, money: str) -> Token:
     return Token("name" if kind == "name" else word, word, 0, gap)
+
+
+def _number(kind: str, word: str, gap: bool, money: str) -> Token:
+    return Token("number", word, read_number(word), gap, money)
+
+
+def _based(kind: str, word: str, gap: bool, money: str) -> Token:
+    return Token("number", word, _read_based(word), gap, money)
+
+
+def _european(kind: str, word: str, gap: bool, money: str) -> Token:
+    word = word.replace(".", "").replace(",", ".")
+    return Token("number", word, read_number(word), gap, money, is_european=True)
+
+
+_READERS: dict[str, Callable[[str, str, bool, str], Token]] = {
+    "number": _number,
+    "grouped": _number,
+    "based": _based,
+    "european": _european,
+    "times": lambda kind, word, gap, money: Token("times", word, 0, gap),
+    "chosen": lambda kind, word, gap, money: Token("name", _CHOSEN[word], 0, gap),
+}
 
 
 def _attach(tokens: list[Token], sign: str) -> str:
