@@ -74,16 +74,16 @@ class Machine:
             return operands
         if op == "call":
             return self._call(str(name), operands)
-        if op in _OF_SEVERAL:
-            return self._of_several(op, str(name), operands)
         operation = OPERATIONS.get(op)
         if operation is None:
+            if op in _OF_SEVERAL:
+                return self._of_several(op, str(name), operands)
             raise NotRational
         left = operands[0]
         right = operands[-1]
-        if op == "*" and isinstance(left, list) and isinstance(right, list):
-            raise NotRational
-        if not isinstance(left, int | Fraction) or not isinstance(right, int | Fraction):
+        if not isinstance(left, Rational) or not isinstance(right, Rational):
+            if op == "*" and isinstance(left, list) and isinstance(right, list):
+                raise NotRational
             raise CalculationError(f"{op} takes numbers, not a list or a relation")
         if op == "relation":
             return Link.read(str(name)).decide(left, right)

@@ -3,7 +3,7 @@
 All of it is plain data, so that a worker can send it and a trace can keep it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -42,11 +42,23 @@ class Calculated:
         return replace(self, value=Typed(kind, text, unit))
 
 
+def sent(result: Calculated) -> dict[str, Any]:
+    """A result as JSON, for `received`."""
+    message = {field: getattr(result, field) for field in result.__slots__}
+    message["value"] = result.value and _written(result.value)
+    return message
+
+
+def _written(value: Typed) -> list[Any]:
+    return [value.kind, value.text, value.unit, list(map(_written, value.items))]
+
+
 def received(reply: Mapping[str, Any]) -> Calculated:
     """The result that a worker sent as JSON."""
     value = reply["value"]
     return Calculated(**{**reply, "value": None if value is None else _typed(value)})
 
 
-def _typed(value: Mapping[str, Any]) -> Typed:
-    return Typed(value["kind"], value["text"], value["unit"], tuple(map(_typed, value["items"])))
+def _typed(value: Sequence[Any]) -> Typed:
+    kind, text, unit, items = value
+    return Typed(kind, text, unit, tuple(map(_typed, items)))

@@ -6,10 +6,10 @@ whole numbers. Two kinds of worker, so that nobody waits for the libraries of th
 
 import importlib
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from agent_runtime_tools.calculated import sent
 from agent_runtime_tools.expression import parse
 from agent_runtime_tools.program import decode
 from agent_runtime_tools.serving import Limits, Message, serve
@@ -28,7 +28,7 @@ def main(kind: str) -> None:
 
     def answer(request: Message) -> Message:
         try:
-            return asdict(evaluate(decode(request["program"])))
+            return sent(evaluate(decode(request["program"])))
         except CalculationError as error:
             return {"error": str(error)}
         except FAILURES:

@@ -32,7 +32,7 @@ class Cursor:
         self._depth = 0
         self._program: Program = []
         names = [token for token in tokens if token.kind == "name"]
-        self._has_names = bool(names)
+        self._may_be_imaginary = any(token.text in ("i", "j") for token in names)
         self._has_units = any(_names_unit(token) for token in names)
         self._has_conversion = any(token.text in ("in", "to", "into") for token in names)
         self._times = _times(tokens) if names else frozenset()

@@ -68,7 +68,7 @@ class _Parser(Quantities):
         if n_parts > 1:
             self._system(n_parts)
         self._check_scale_letters()
-        return with_imaginary_unit(self._program, self._tokens) if self._has_names else self._program
+        return with_imaginary_unit(self._program, self._tokens) if self._may_be_imaginary else self._program
 
     def _logic(self) -> None:
         self._relation()

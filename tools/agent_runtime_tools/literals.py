@@ -8,7 +8,8 @@ from agent_runtime_tools.tokens import CalculationError, Token
 
 def rounded_at(word: str, left: list[Token], right: list[Token]) -> int | None:
     """At which power of ten one side of an equality is rounded: that of a decimal beside what is none."""
-    if word not in ("=", "≈"):
+    has_point = any("." in token.text or token.kind == "%" for side in (left, right) for token in side)
+    if word != "≈" and (word != "=" or not has_point):
         return None
     places = [exponent_of(side) for side in (left, right)]
     written = next((place for place in reversed(places) if place is not None), None)

@@ -78,11 +78,14 @@ def tokenize(text: str) -> list[Token]:
         kind, word = match.lastgroup or "", match.group()
         if kind == "space":
             gap = True
+        elif kind == "operator":
+            tokens.append(Token(word, word, 0, gap))
+            gap, money, last = False, "", word
         elif kind == "currency":
             currencies.add(word)
             money = _attach(tokens, word)
         else:
-            token = _READERS.get(kind, _plain)(kind, word, gap, money)
+            token = _READERS[kind](kind, word, gap, money)
             tokens.append(token)
             gap, money, last = False, "", token.kind
     if currencies or pattern is _ANY_TOKEN:
@@ -125,10 +128,6 @@ def read_number(word: str) -> int | Fraction:
     return value.numerator if value.denominator == 1 else value
 
 
-def _plain(kind: str, word: str, gap: bool, money: str) -> Token:
-    return Token("name" if kind == "name" else word, word, 0, gap)
-
-
 def _number(kind: str, word: str, gap: bool, money: str) -> Token:
     return Token("number", word, read_number(word), gap, money)
 
@@ -143,6 +142,7 @@ def _european(kind: str, word: str, gap: bool, money: str) -> Token:
 
 
 _READERS: dict[str, Callable[[str, str, bool, str], Token]] = {
+    "name": lambda kind, word, gap, money: Token("name", word, 0, gap),
     "number": _number,
     "grouped": _number,
     "based": _based,
