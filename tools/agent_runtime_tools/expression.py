@@ -93,6 +93,8 @@ class _Parser(Quantities):
     def _relations(self, start: int) -> None:
         starts, words = [start], []
         while (kind := self._kind()) in RELATIONS and self._kinds[self._index + 1] != "end":
+            if kind == "!=":
+                self._check_factorial()
             words.append(RELATIONS[kind])
             self._index += 1
             starts.append(self._index)
@@ -144,7 +146,7 @@ class _Parser(Quantities):
             nouns = self._nouns | nouns if nouns else self._nouns
             n_terms += 1
             if self._program[-1].op == "percent" and self._is_share(term) and not self._is_share(start, term):
-                self._check_share(n_terms, first, term_start, start, term)
+                self._check_share(operator, n_terms, first, term_start, start, term)
                 self._emit("share", operator, 2)
             else:
                 self._emit(operator, n=2)

@@ -66,7 +66,15 @@ class Readings(Cursor):
         ops = [instruction.op for instruction in self._program[start:end]]
         return ops == ["number", "percent"] or ops == ["number", "negate", "percent"]
 
-    def _check_share(self, n_terms: int, first: int, term: int, start: int, end: int) -> None:
+    def _check_factorial(self) -> None:
+        """`5!=120`: not equal, or a factorial and an equality."""
+        token, before = self._tokens[self._index], self._tokens[self._index - 1]
+        following = self._tokens[self._index + 1]
+        if not (token.gap or following.gap) and before.kind in ("number", ")"):
+            left, right = before.text, following.text
+            raise CalculationError(f"two readings: write {left}! = {right} or {left} != {right}, with blanks")
+
+    def _check_share(self, sign: str, n_terms: int, first: int, term: int, start: int, end: int) -> None:
         """100 + 10% is 110 on every pocket calculator; of a sum or a variable it may be either."""
         left, share = self._shown(first, term - 1), self._shown(term)
         part = self._program[start:end]
@@ -75,7 +83,8 @@ class Readings(Cursor):
         if n_terms > 2 or is_small or any(i.op in ("symbol", "share") for i in part):
             number = share.rstrip("% ")
             raise CalculationError(
-                f"two readings: write ({left})*(1 + {share}), or ({left}) + {number}/100, where {share} stands alone"
+                f"two readings: write ({left})*(1 {sign} {share}), or ({left}) {sign} {number}/100 "
+                f"where {share} stands alone"
             )
 
     def _check_applied(self, name: str, start: int, *, is_word: bool) -> None:
