@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from agent_runtime.dialogue.grammar import role_token_grammar
 from agent_runtime.dialogue.parsing import UNFINISHED, as_input, clean, render
 from agent_runtime.dialogue.prompt_format import Tokenizer, joined, result_ids, segments, user_text
+from agent_runtime.dialogue.results import two_decimals
 from agent_runtime.types import Action, Node, Observation, Prompt, Request, Span
 
 SYSTEM = (
@@ -73,7 +74,7 @@ class RoleTokens:
 
 def brief_of(observation: Observation) -> str:
     """What these weights read of a result, in the form that they were trained on."""
-    return observation.brief
+    return two_decimals(observation)
 
 
 def render_tokens(prompt: Prompt, path: Sequence[Node], tokenizer: Tokenizer) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ def _is_readable(node: Node) -> bool:
 def holders(branch: Branch, question: str) -> list[tuple[Node, ...]]:
     """Every check that shows the whole answer by itself, newest first; else the checks that show it together."""
     text, nodes = answer_text(branch), readable(branch)
-    alone = [(node,) for node in reversed(nodes) if shows(node, text, question)]
+    alone: list[tuple[Node, ...]] = [(node,) for node in reversed(nodes) if shows(node, text, question)]
     if alone or len(nodes) < 2:
         return alone
     together = _covered(text, [value for node in reversed(nodes) for value in shown(node)], question)
@@ -111,7 +111,8 @@ def _is(value: Shown, text: str) -> bool:
 
 def _covered(text: str, found: Sequence[Shown], question: str) -> tuple[Node, ...]:
     """The nodes whose values cover an answer; empty where something in it was read nowhere."""
-    left, used = text.casefold(), {}
+    left = text.casefold()
+    used: dict[int, Node] = {}
     for value in sorted(found, key=lambda value: -len(value.text)):
         if value.number is None and value.text and value.text in left:
             bounded = re.sub(rf"(?<!\w){re.escape(value.text)}(?!\w)", TAKEN, left)

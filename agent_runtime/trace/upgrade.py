@@ -21,6 +21,8 @@ def upgraded(event: Json) -> Json:
     match event.get("kind"):
         case "run_started":
             return {**event, "schema_version": FIRST_SCHEMA + 1}
+        case "sampled" if isinstance(event.get("action"), dict):
+            return {**event, "action": _action(event["action"])}
         case "node" if isinstance(event.get("node"), dict):
             return {**event, "node": _node(event["node"])}
         case "run_finished" if isinstance(event.get("answer"), dict):
@@ -31,11 +33,19 @@ def upgraded(event: Json) -> Json:
 
 def _node(node: Json) -> Json:
     changed = dict(node)
+    if isinstance(node.get("action"), dict):
+        changed["action"] = _action(node["action"])
     if isinstance(node.get("verdict"), dict):
         changed["verdict"] = _verdict(node["verdict"])
     if isinstance(node.get("observation"), dict):
         changed["observation"] = _observation(node["observation"])
     return changed
+
+
+def _action(action: Json) -> Json:
+    """What was cut by its token limit said so in its error alone."""
+    is_cut = action.get("kind") == "malformed" and str(action.get("error", "")).startswith("cut off")
+    return {**action, "is_cut": True} if is_cut else action
 
 
 def _verdict(verdict: Json) -> Json:

@@ -6,7 +6,6 @@ missed is killed at the time limit. Rational results go back to plain fractions 
 evaluator's bounds hold for them too.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,27 +15,16 @@ import sympy
 from sympy import Expr, Integer, S, Symbol
 
 from agent_runtime_tools import arithmetic
-from agent_runtime_tools.arithmetic import COMPARISONS, Truth
+from agent_runtime_tools.decisions import Relation, decide
 from agent_runtime_tools.exact import MAX_BITS, Rational, TooLarge, n_bits
 from agent_runtime_tools.exact_functions import NotRational
-from agent_runtime_tools.expression import Program
+from agent_runtime_tools.program import Program
+from agent_runtime_tools.relations import Chain, Link, Truth, join
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_EXPONENT = 500  # of anything with a symbol or a root in it
 MAX_ROOT_BITS = 512  # a root factors its radicand
 MAX_ARGUMENT_BITS = 8_192  # of a number inside a function: reducing sin(10**10**6) takes minutes
-MAX_TERMS = 2_000
-DECIDING_DIGITS = 50
-WELL_ABOVE_ROUNDING = sympy.Rational(1, 10**20)
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A relation that holds a symbol, or sides that are not rational."""
-
-    left: Expr
-    relation: str
-    right: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +72,13 @@ class Machine(arithmetic.Machine):
         return stack.pop()
 
     def _step(self, op: str, name: object, operands: list[Value]) -> Value:
-        if op == "list" or all(_is_rational(operand) for operand in operands):
+        if op in ("list", "keep") or all(_is_decided(operand) for operand in operands):
             try:
                 return self.apply(op, name, operands)
             except NotRational:
                 pass
+        if op == "dot" or (op == "*" and all(isinstance(operand, list) for operand in operands)):
+            op, name = "call", "dot" if op == "dot" else "matmul"
         if op == "call":
             return simple(self._call_form(str(name), operands))
         return simple(_OPERATIONS[op](name, operands))
@@ -148,10 +138,11 @@ def simple(value: Value) -> Value:
     return value
 
 
-def _is_rational(value: Value) -> bool:
+def _is_decided(value: Value) -> bool:
+    """Whether the exact machine can go on with a value."""
     if isinstance(value, list):
-        return all(_is_rational(item) for item in value)
-    return isinstance(value, int | Fraction)
+        return all(_is_decided(item) for item in value)
+    return isinstance(value, int | Fraction | Truth | Chain)
 
 
 # --- operators
@@ -189,10 +180,40 @@ def divide(left: Expr, right: Expr) -> Expr:
     return left / right
 
 
-def _relation(relation: str, left: Value, right: Value) -> Relation:
-    if isinstance(left, Truth | Relation) or isinstance(right, Truth | Relation):
-        raise CalculationError("two relations in one: write them apart")
-    return Relation(symbolic(left), relation, symbolic(right))
+def _relation(written: str, left: Value, right: Value) -> Relation:
+    link = Link.read(written)
+    return Relation(symbolic(left), link.relation, symbolic(right), link)
+
+
+def _chain(written: str, values: list[Value]) -> Chain:
+    links = written.split("\x1e")
+    pairs = zip(links, values, values[1:], strict=False)
+    chain = join([decide(_relation(link, left, right)) for link, left, right in pairs], "")
+    if not chain.holds and any(symbolic(value).free_symbols for value in values):
+        raise CalculationError("a chain with variables: write its equations apart, as in solve(x = y, y = 3)")
+    return chain
+
+
+def _joined(word: str, values: list[Value]) -> Value:
+    """Relations joined by a word; equations with variables are a system."""
+    is_system = word == "and" and all(isinstance(value, Relation | list) for value in values)
+    if is_system:
+        return flatten(values)
+    truths = [decide(value) if isinstance(value, Relation) else value for value in values]
+    if not all(isinstance(truth, Truth | Chain) for truth in truths):
+        raise CalculationError(f"{word} joins relations, as in 5 > 3 {word} 2 > 1")
+    return join(truths, word)
+
+
+def _share(sign: str, values: list[Value]) -> Expr:
+    left, share = map(symbolic, values)
+    if left.free_symbols or abs(left) < 1:
+        raise CalculationError(arithmetic.share_readings(left, share))
+    return left * (1 + share if sign == "+" else 1 - share)
+
+
+def _no_range() -> Value:
+    raise CalculationError("a range goes between whole numbers: write sum(f, i=1..n)")
 
 
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo, "tau": 2 * sympy.pi}
@@ -217,67 +238,12 @@ _OPERATIONS: dict[str, Callable[[Any, list[Value]], Value]] = {
     "!": lambda _, v: sympy.factorial(symbolic(v[0])),
     "!!": lambda _, v: sympy.factorial2(symbolic(v[0])),
     "relation": lambda name, v: _relation(name, v[0], v[1]),
-    "range": lambda _, v: Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])),
+    "chain": _chain,
+    "and": lambda _, v: _joined("and", v),
+    "or": lambda _, v: _joined("or", v),
+    "share": _share,
+    "range": lambda _, v: (
+        Range(variable(v[0]), symbolic(v[1]), symbolic(v[2])) if len(v) == 3 else _no_range()
+    ),
     "approach": lambda _, v: Approach(variable(v[0]), symbolic(v[1])),
 }
-
-
-# --- relations
-
-
-def decide(relation: Relation) -> Truth:
-    """Whether a relation holds; one with variables, whether it holds for all of them.
-
-    Raises:
-        CalculationError: That cannot be told.
-    """
-    difference = relation.left - relation.right
-    if not difference.free_symbols:
-        return Truth(
-            _compare(difference, relation.relation), relation.left, relation.relation, relation.right
-        )
-    is_identity = is_zero(difference)
-    if relation.relation in ("=", "==", "!="):
-        return Truth(
-            is_identity == (relation.relation != "!="), relation.left, relation.relation, relation.right
-        )
-    raise CalculationError("an inequality with a variable is neither true nor false: use solve(...)")
-
-
-def _compare(difference: Expr, relation: str) -> bool:
-    """Compare a number with 0: by its digits where they tell, else by proof."""
-    number = difference.evalf(DECIDING_DIGITS)
-    if relation not in ("=", "==", "!=") and not number.is_real:
-        raise CalculationError("only real numbers can be ordered")
-    is_equal = abs(number) < sympy.Float(10) ** (5 - DECIDING_DIGITS) and is_zero(difference)
-    sign: Rational = 0 if is_equal else int(sympy.sign(sympy.re(number))) or 1
-    return COMPARISONS[relation](sign, 0)
-
-
-def is_zero(expression: Expr) -> bool:
-    """Whether an expression is 0 for all values of its variables; the cheap proofs first."""
-    if n_terms(expression) <= MAX_TERMS and sympy.expand(expression) == 0:
-        return True
-    if expression.is_polynomial() or _differs_from_zero(expression):
-        return False
-    return bool(sympy.simplify(expression) == 0)
-
-
-def _differs_from_zero(expression: Expr) -> bool:
-    """Whether one point already shows that an expression is not 0; such a point is no accident of rounding."""
-    names = sorted(expression.free_symbols, key=str)
-    point = {name: sympy.Rational(17 + 6 * n, 29) for n, name in enumerate(names)}
-    value = expression.subs(point).evalf(DECIDING_DIGITS)
-    return bool(value.is_number and value.is_finite and abs(value) > WELL_ABOVE_ROUNDING)
-
-
-def n_terms(expression: Expr) -> float:
-    """How many terms the expanded form may have at most."""
-    if expression.is_Add:
-        return sum(n_terms(term) for term in expression.args)
-    if expression.is_Mul:
-        return math.prod(n_terms(factor) for factor in expression.args)
-    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 1:
-        n, k = int(expression.exp), n_terms(expression.base)
-        return math.comb(n + int(k) - 1, n) if n * k < MAX_TERMS**2 else math.inf
-    return 1

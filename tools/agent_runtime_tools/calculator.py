@@ -6,18 +6,21 @@ a warm worker as a program, never as text.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from agent_runtime.errors import ToolError
-from agent_runtime.types import Demonstration, Observation, Task, ToolForm
-from agent_runtime_tools import arithmetic, dates, rendering
+from agent_runtime.types import Cell, Demonstration, Observation, Task, ToolForm, Value
+from agent_runtime_tools import arithmetic, clock, dates, rendering
+from agent_runtime_tools.calculated import Calculated, Typed, received
 from agent_runtime_tools.exact_functions import NotRational
-from agent_runtime_tools.expression import Program, encode, parse
-from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.expression import parse
+from agent_runtime_tools.program import Program, encode
 from agent_runtime_tools.tokens import CalculationError
 from agent_runtime_tools.worker import WorkerPool
 
 PROGRAM = Path(__file__).with_name("calculator_worker.py")
+OPERANDS = ("number", "name", "constant")  # what an operation works on
 
 
 class Calculator:
@@ -67,27 +70,42 @@ class Calculator:
             ToolError: It is no calculation, or has no value; the message says what would be right.
         """
         started = time.perf_counter()
-        try:
-            rendered = await self._calculate(text, seconds)
-        except CalculationError as error:
-            raise ToolError(str(error)) from None
+        result = await self.calculate(text, seconds)
         return Observation(
             tool=self.name,
-            text=rendered.text,
-            brief=rendered.brief,
-            outcome=rendered.outcome,
+            text=result.text,
+            brief=result.brief,
+            outcome=result.outcome,
             seconds=time.perf_counter() - started,
-            is_truncated=rendered.is_truncated,
+            is_truncated=result.is_truncated,
+            value=_value(result.value),
+            shape=_shape(text),
         )
+
+    async def calculate(self, text: str, seconds: float) -> Calculated:
+        """Calculate one line, with its exact value and the value's type beside the text.
+
+        Raises:
+            ToolTimeout: It did not end in time and was killed.
+            ToolError: It is no calculation, has no value or has two readings; the message says what would be right.
+        """
+        try:
+            return await self._calculate(text, seconds)
+        except CalculationError as error:
+            raise ToolError(str(error)) from None
 
     async def aclose(self) -> None:
         """Stop the workers."""
         await self._symbolic.aclose()
         await self._units.aclose()
 
-    async def _calculate(self, text: str, seconds: float) -> Rendered:
+    async def _calculate(self, text: str, seconds: float) -> Calculated:
         if dates.has_date(text):
+            if clock.has_time(text):
+                return clock.evaluate(dates.normalise(text))
             return rendering.render(dates.evaluate(text))
+        if clock.has_time(text):
+            return clock.evaluate(text)
         program = parse(text)
         if _has_units(program):
             return await self._ask(self._units, program, seconds)
@@ -96,11 +114,31 @@ class Calculator:
         except NotRational:
             return await self._ask(self._symbolic, program, seconds)
 
-    async def _ask(self, workers: WorkerPool, program: Program, seconds: float) -> Rendered:
+    async def _ask(self, workers: WorkerPool, program: Program, seconds: float) -> Calculated:
         reply = await workers.call({"program": encode(program)}, seconds)
         if "error" in reply:
             raise ToolError(reply["error"])
-        return Rendered(**reply)
+        return received(reply)
+
+
+def _value(typed: Typed | None) -> Value | None:
+    """The exact value of a result as an observation carries it."""
+    if typed is None:
+        return None
+    cells: dict[str, Callable[[str], Cell]] = {"integer": int, "boolean": lambda text: text == "true"}
+    whole = f"{typed.text} {typed.unit}".rstrip()
+    return Value(typed.kind.upper(), cells[typed.kind](typed.text) if typed.kind in cells else whole)
+
+
+def _shape(text: str) -> tuple[str, ...]:
+    """The operations of a calculation without its numbers; days and times are one kind each."""
+    if dates.has_date(text) or clock.has_time(text):
+        return ("days" if dates.has_date(text) else "times",)
+    try:
+        program = parse(text)
+    except CalculationError:
+        return ()
+    return tuple(sorted(instruction.op for instruction in program if instruction.op not in OPERANDS))
 
 
 def _has_units(program: Program) -> bool:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from agent_runtime_tools.expression import decode, parse
+from agent_runtime_tools.calculated import sent
+from agent_runtime_tools.expression import parse
+from agent_runtime_tools.program import decode
 from agent_runtime_tools.serving import Limits, Message, serve
 from agent_runtime_tools.tokens import CalculationError
 
@@ -26,12 +28,11 @@ def main(kind: str) -> None:
 
     def answer(request: Message) -> Message:
         try:
-            rendered = evaluate(decode(request["program"]))
+            return sent(evaluate(decode(request["program"])))
         except CalculationError as error:
             return {"error": str(error)}
         except FAILURES:
             return {"error": "no value could be worked out: write it in smaller steps"}
-        return {field: getattr(rendered, field) for field in rendered.__slots__}
 
     serve(answer, LIMITS)
 

@@ -10,21 +10,10 @@ from typing import Any
 import sympy
 from sympy import Expr, Integer, S, Symbol
 
-from agent_runtime_tools import elementary
-from agent_runtime_tools.algebra import (
-    MAX_TERMS,
-    Approach,
-    Range,
-    Relation,
-    Value,
-    flatten,
-    is_zero,
-    n_terms,
-    symbolic,
-    variable,
-    whole,
-)
-from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools import elementary, matrices
+from agent_runtime_tools.algebra import Approach, Range, Value, flatten, symbolic, variable, whole
+from agent_runtime_tools.decisions import MAX_TERMS, Relation, is_zero, n_terms
+from agent_runtime_tools.relations import Truth
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_DEGREE = 24
@@ -267,31 +256,44 @@ def _number(value: Value, bits: int, what: str) -> int:
     return value
 
 
+def _factor(values: Sequence[Value]) -> Value:
+    """The factors of an expression; of a whole number, its primes: 2^3*3^2*5."""
+    if not isinstance(values[0], int):
+        return sympy.factor(symbolic(values[0]))
+    powers = sympy.factorint(_number(values[0], MAX_FACTOR_BITS, "factor"))
+    return "*".join(str(p) if n == 1 else f"{p}^{n}" for p, n in powers.items()) or str(values[0])
+
+
 def _fibonacci(values: Sequence[Value]) -> Expr:
     return sympy.fibonacci(whole(values[0], 0, 50_000, "the index of a Fibonacci number"))
 
 
-FORMS: dict[str, Callable[[Sequence[Value]], Value]] = elementary.FORMS | {
-    "solve": solve,
-    "eq": lambda v: Relation(symbolic(v[0]), "==", symbolic(v[1])),
-    "simplify": _simplify,
-    "expand": _expand,
-    "factor": lambda v: sympy.factor(symbolic(v[0])),
-    "cancel": lambda v: sympy.cancel(symbolic(v[0])),
-    "together": lambda v: sympy.together(symbolic(v[0])),
-    "apart": lambda v: sympy.apart(symbolic(v[0]), *(variable(x) for x in v[1:])),
-    "subs": _substitute,
-    "diff": differentiate,
-    "integrate": integrate,
-    "limit": limit,
-    "series": _series,
-    "sum": summation,
-    "product": product,
-    "isprime": lambda v: bool(sympy.isprime(_number(v[0], MAX_PRIME_BITS, "isprime"))),
-    "factorint": lambda v: dict(sympy.factorint(_number(v[0], MAX_FACTOR_BITS, "factorint"))),
-    "divisors": lambda v: list(sympy.divisors(_number(v[0], MAX_FACTOR_BITS, "divisors"))),
-    "nextprime": lambda v: int(sympy.nextprime(_number(v[0], MAX_FACTOR_BITS, "nextprime"))),
-    "prevprime": lambda v: int(sympy.prevprime(_number(v[0], MAX_FACTOR_BITS, "prevprime"))),
-    "totient": lambda v: Integer(sympy.totient(_number(v[0], MAX_FACTOR_BITS, "totient"))),
-    "fibonacci": _fibonacci,
-}
+FORMS: dict[str, Callable[[Sequence[Value]], Value]] = (
+    elementary.FORMS
+    | matrices.FORMS
+    | {
+        "solve": solve,
+        "eq": lambda v: Relation(symbolic(v[0]), "==", symbolic(v[1])),
+        "simplify": _simplify,
+        "expand": _expand,
+        "factor": _factor,
+        "cancel": lambda v: sympy.cancel(symbolic(v[0])),
+        "together": lambda v: sympy.together(symbolic(v[0])),
+        "apart": lambda v: sympy.apart(symbolic(v[0]), *(variable(x) for x in v[1:])),
+        "subs": _substitute,
+        "diff": differentiate,
+        "integrate": integrate,
+        "limit": limit,
+        "series": _series,
+        "sum": summation,
+        "product": product,
+        "isprime": lambda v: bool(sympy.isprime(_number(v[0], MAX_PRIME_BITS, "isprime"))),
+        "factorint": lambda v: dict(sympy.factorint(_number(v[0], MAX_FACTOR_BITS, "factorint"))),
+        "divisors": lambda v: list(sympy.divisors(_number(v[0], MAX_FACTOR_BITS, "divisors"))),
+        "nextprime": lambda v: int(sympy.nextprime(_number(v[0], MAX_FACTOR_BITS, "nextprime"))),
+        "prevprime": lambda v: int(sympy.prevprime(_number(v[0], MAX_FACTOR_BITS, "prevprime"))),
+        "totient": lambda v: Integer(sympy.totient(_number(v[0], MAX_FACTOR_BITS, "totient"))),
+        "sigma": lambda v: Integer(sympy.divisor_sigma(_number(v[0], MAX_FACTOR_BITS, "sigma"))),
+        "fibonacci": _fibonacci,
+    }
+)

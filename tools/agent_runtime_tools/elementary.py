@@ -152,6 +152,8 @@ _ON_ARGUMENTS: dict[str, Callable[..., Value]] = {
     "radians": lambda x: x * sympy.pi / 180,
     "gamma": _gamma,
     "erf": sympy.erf,
+    "zeta": sympy.zeta,
+    "beta": sympy.beta,
     "re": sympy.re,
     "im": sympy.im,
     "conjugate": sympy.conjugate,

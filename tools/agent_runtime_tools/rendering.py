@@ -4,14 +4,15 @@ The short form (`brief`) is what the embedded weights were trained on: the numbe
 even, no trailing zeros, no exponent.
 """
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Literal
 
-from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools.calculated import Calculated, Typed
 from agent_runtime_tools.exact import Inexact, Rational
+from agent_runtime_tools.relations import NEGATIONS, Chain, Truth
 
 SIGNIFICANT_DIGITS = 10
 MAX_EXACT_DIGITS = 1_000
@@ -20,42 +21,85 @@ MAX_BRIEF_CHARACTERS = 200
 MAX_FRACTION_CHARACTERS = 200  # a longer one says less than twenty digits of it
 LONG_DIGITS = 20
 MAX_PLAIN_EXPONENT = 16
+MAX_VALUE_BITS = 3_000
 BRIEF_DECIMALS = 2
-NEGATIONS = {"=": "!=", "==": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A result as it is shown: exact, short, and whether a relation in it fails."""
-
-    text: str
-    brief: str
-    outcome: Literal["ok", "false"] = "ok"
-    is_truncated: bool = False
-
-
-def render(value: object) -> Rendered:
+def render(value: object) -> Calculated:
     """Render any value of the exact evaluators."""
+    if isinstance(value, int | Fraction):
+        return _number(value)
     if isinstance(value, Truth):
         return render_truth(value.holds, side(value.left), value.relation, side(value.right))
+    if isinstance(value, Chain):
+        return render_chain(value, side)
+    if isinstance(value, list) and any(isinstance(item, list) for item in value):
+        text = exact(value)
+        return clip(text, text, value=typed(value))
     if isinstance(value, list):
         decimals = [decimal(item) if _is_fraction(item) else exact(item) for item in value]
         text = f"[{', '.join(exact(item) for item in value)}]"
         beside = f" ≈ [{', '.join(decimals)}]" if any(_is_fraction(item) for item in value) else ""
-        return clip(text + beside, ", ".join(brief(item) for item in value))
-    if isinstance(value, Fraction):
-        text = exact(value)
-        if isinstance(value, Inexact) or len(text) > MAX_FRACTION_CHARACTERS:
-            return clip(f"≈ {decimal(value, LONG_DIGITS)}", brief(value))
-        return clip(f"{text} ≈ {decimal(value)}", brief(value))
-    return clip(exact(value), brief(value))
+        return clip(text + beside, ", ".join(brief(item) for item in value), value=typed(value))
+    return clip(exact(value), brief(value), value=typed(value))
 
 
-def render_truth(holds: bool, left: str, relation: str, right: str) -> Rendered:
+def _number(value: Rational) -> Calculated:
+    text = exact(value)
+    if not isinstance(value, Fraction):
+        return clip(text, text, value=typed(value))
+    if isinstance(value, Inexact) or len(text) > MAX_FRACTION_CHARACTERS:
+        return clip(f"≈ {decimal(value, LONG_DIGITS)}", brief(value), value=typed(value))
+    return clip(f"{text} ≈ {decimal(value)}", brief(value), value=typed(value))
+
+
+def render_truth(holds: bool, left: str, relation: str, right: str) -> Calculated:
     """Render a decided relation; one that fails shows what holds instead."""
     shown = relation if holds else NEGATIONS[relation]
-    text = f"{'true' if holds else 'false'} ({left} {shown} {right})"
-    return clip(text, text, "ok" if holds else "false")
+    return _decided(holds, f"{left} {shown} {right}")
+
+
+def render_chain(chain: Chain, side: Callable[[object], str]) -> Calculated:
+    """Render several relations; of a chain that fails, the first link that does not hold."""
+    links = chain.links
+    if not chain.word and chain.holds:
+        said = side(links[0].left) + "".join(f" {link.relation} {side(link.right)}" for link in links)
+        return _decided(chain.holds, said)
+    if not chain.word:
+        links = tuple(link for link in links if not link.holds)[:1]
+    parts = [
+        f"{side(link.left)} {link.relation if link.holds else NEGATIONS[link.relation]} {side(link.right)}"
+        for link in links
+    ]
+    return _decided(chain.holds, f" {chain.word} ".join(parts) if chain.word != "or" else "; ".join(parts))
+
+
+def _decided(holds: bool, said: str) -> Calculated:
+    truth = "true" if holds else "false"
+    text = f"{truth} ({said})"
+    return clip(text, text, "ok" if holds else "false", Typed("boolean", truth))
+
+
+def typed(value: object) -> Typed | None:
+    """The exact value with its type; None where it is too long to carry."""
+    if isinstance(value, bool):
+        return Typed("boolean", str(value).lower())
+    if isinstance(value, int):
+        return Typed("integer", exact(value)) if value.bit_length() < MAX_VALUE_BITS else None
+    if isinstance(value, Fraction):
+        if isinstance(value, Inexact):
+            return Typed("decimal", decimal(value, LONG_DIGITS))
+        is_long = max(value.numerator.bit_length(), value.denominator.bit_length()) >= MAX_VALUE_BITS
+        return None if is_long else Typed("fraction" if value.denominator != 1 else "integer", str(value))
+    if isinstance(value, date):
+        return Typed("date", exact(value))
+    if isinstance(value, list):
+        items = [typed(item) for item in value]
+        if any(item is None for item in items):
+            return None
+        known = tuple(item for item in items if item is not None)
+        return Typed("list", f"[{', '.join(item.text for item in known)}]", items=known)
+    return Typed("text" if isinstance(value, str) else "expression", str(value))
 
 
 def side(value: object) -> str:
@@ -66,13 +110,15 @@ def side(value: object) -> str:
     return exact(value)
 
 
-def clip(text: str, brief_text: str, outcome: Literal["ok", "false"] = "ok") -> Rendered:
+def clip(
+    text: str, brief_text: str, outcome: Literal["ok", "false"] = "ok", value: Typed | None = None
+) -> Calculated:
     """Keep the whole within what a prompt and a trace can hold."""
     is_truncated = len(text) > MAX_CHARACTERS
     text = text[: MAX_CHARACTERS - 3] + "..." if is_truncated else text
     if len(brief_text) > MAX_BRIEF_CHARACTERS:
         brief_text = brief_text[: MAX_BRIEF_CHARACTERS - 3] + "..."
-    return Rendered(text, brief_text, outcome, is_truncated)
+    return Calculated(text, brief_text, outcome, is_truncated, value)
 
 
 def exact(value: object) -> str:
@@ -86,6 +132,8 @@ def exact(value: object) -> str:
         )
     if isinstance(value, Fraction):
         return f"{exact(value.numerator)}/{exact(value.denominator)}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}" if value.second == 0 else f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list):

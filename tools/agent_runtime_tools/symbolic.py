@@ -1,27 +1,30 @@
 """Symbolic calculation from program to text: `sqrt(2) ≈ 1.414213562`. Runs in a worker only."""
 
+from dataclasses import replace
 from decimal import MAX_EMAX, MIN_EMIN, Decimal, localcontext
 from fractions import Fraction
 
 import sympy
-from sympy import Expr
+from sympy import Expr, I, Symbol
 
 from agent_runtime_tools import rendering
-from agent_runtime_tools.algebra import Approach, Machine, Range, Relation, Value, decide, n_terms, simple
-from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools.algebra import Approach, Machine, Range, Value, simple
+from agent_runtime_tools.calculated import Calculated, Kind, Typed
 from agent_runtime_tools.calculus import FORMS, solve
+from agent_runtime_tools.decisions import Relation, decide, n_terms
 from agent_runtime_tools.elementary import to_fraction
-from agent_runtime_tools.expression import Program
-from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.program import Program
+from agent_runtime_tools.relations import Chain, Truth
 from agent_runtime_tools.tokens import CalculationError
 
 MAX_WHOLE_DIGITS = 300
+IMAGINARY = Symbol("i")
 MAX_EXPANDED = 100
 NEGLIGIBLE = sympy.Rational(1, 10**12)
 MAX_ROOTS_CHARACTERS = 200  # of cubic roots and the like; beyond that only their decimals are read
 
 
-def evaluate(program: Program) -> Rendered:
+def evaluate(program: Program) -> Calculated:
     """Run a program over sympy and render its value.
 
     A bare equation in a variable is solved, any other relation decided.
@@ -31,11 +34,13 @@ def evaluate(program: Program) -> Rendered:
     """
     value: Value = Machine(FORMS).run(program)
     if isinstance(value, Relation):
-        truth = decide(value)
-        is_equation = value.relation == "=" and bool((value.left - value.right).free_symbols)
-        value = solve([value]) if is_equation and not truth.holds else truth
+        value = _decided(value)
+    elif isinstance(value, list) and value and all(isinstance(item, Relation) for item in value):
+        value = solve([value])
     if isinstance(value, Truth):
         return rendering.render_truth(value.holds, _side(value.left), value.relation, _side(value.right))
+    if isinstance(value, Chain):
+        return rendering.render_chain(value, _side)
     if isinstance(value, Range | Approach):
         raise CalculationError("a range is an argument: write sum(i, i=1..10)")
     if isinstance(value, Expr):
@@ -43,8 +48,28 @@ def evaluate(program: Program) -> Rendered:
     if isinstance(value, list) and any(isinstance(item, Expr) for item in value):
         return _list(value)
     if isinstance(value, list) and not value:
-        return rendering.clip("no solution", "no solution")
+        return rendering.clip("no solution", "no solution", value=Typed("list", "[]"))
     return rendering.render(value)
+
+
+def _decided(relation: Relation) -> Value:
+    """A relation with a variable is solved for it, any other decided; `i` may be the imaginary unit."""
+    names = (relation.left - relation.right).free_symbols
+    if names == {IMAGINARY} and relation.relation in ("=", "==", "≈"):
+        with_unit = replace(
+            relation, left=relation.left.subs(IMAGINARY, I), right=relation.right.subs(IMAGINARY, I)
+        )
+        truth = decide(with_unit)
+        if truth.holds:
+            return truth
+        if sympy.degree(sympy.expand(relation.left - relation.right), IMAGINARY) != 1:
+            raise CalculationError(
+                "two readings: false with i as the imaginary unit; for a variable write solve(..., i)"
+            )
+    if names and relation.relation in ("<", "<=", ">", ">=", "!="):
+        return solve([relation])
+    truth = decide(relation)
+    return solve([relation]) if names and relation.relation == "=" and not truth.holds else truth
 
 
 def _shortest(value: Expr) -> Expr:
@@ -55,17 +80,20 @@ def _shortest(value: Expr) -> Expr:
     return expanded if expanded.count_ops() < value.count_ops() else value
 
 
-def _expression(value: Expr) -> Rendered:
+def _expression(value: Expr) -> Calculated:
     text = _exact(value)
     if value.free_symbols or value.is_infinite:
-        return rendering.clip(text, text)
+        return rendering.clip(text, text, value=Typed("expression", text))
     shown, brief = _decimal(value), _brief(value)
-    return rendering.clip(text if value.is_Float or shown == text else f"{text} ≈ {shown}", brief)
+    kind: Kind = "decimal" if value.is_Float else "expression"
+    both = text if value.is_Float or shown == text else f"{text} ≈ {shown}"
+    return rendering.clip(both, brief, value=Typed(kind, text))
 
 
-def _list(values: list[Value]) -> Rendered:
+def _list(values: list[Value]) -> Calculated:
     """Roots side by side; decimals beside them where one is irrational."""
     text = f"[{', '.join(_exact(value) for value in values)}]"
+    typed = Typed("list", text, items=tuple(_item(value) for value in values))
     numbers = [value for value in values if isinstance(value, Expr) and not value.free_symbols]
     if len(numbers) == len(values) or (numbers and not any(_has_symbols(value) for value in values)):
         shown = [_decimal(value) if isinstance(value, Expr) else rendering.decimal(value) for value in values]
@@ -75,8 +103,13 @@ def _list(values: list[Value]) -> Rendered:
             text = f"≈ {decimals}"
         elif text != decimals:
             text = f"{text} ≈ {decimals}"
-        return rendering.clip(text, ", ".join(briefs))
-    return rendering.clip(text, text.strip("[]"))
+        return rendering.clip(text, ", ".join(briefs), value=typed)
+    return rendering.clip(text, text.strip("[]"), value=typed)
+
+
+def _item(value: Value) -> Typed:
+    plain = rendering.typed(value) if isinstance(value, int | Fraction) else None
+    return plain or Typed("decimal" if isinstance(value, sympy.Float) else "expression", _exact(value))
 
 
 def _has_symbols(value: Value) -> bool:

@@ -4,18 +4,20 @@ Unit names come from the vocabulary and reach pint as its own canonical names, n
 Celsius is a temperature, not a difference, when a number stands before it.
 """
 
+import logging
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pint
 
 from agent_runtime_tools import arithmetic, exact, rendering
-from agent_runtime_tools.arithmetic import Truth
+from agent_runtime_tools.calculated import Calculated
 from agent_runtime_tools.exact_functions import NotRational
-from agent_runtime_tools.expression import Instruction, Program
-from agent_runtime_tools.rendering import Rendered
+from agent_runtime_tools.program import Instruction, Program
+from agent_runtime_tools.relations import COMPARISONS, Link, Truth
 from agent_runtime_tools.tokens import CalculationError
 from agent_runtime_tools.vocabulary import UNITS
 
@@ -23,10 +25,19 @@ Quantity = Any  # pint's are generic in ways that help nobody here
 MAX_EXPONENT = 12
 
 _REGISTRY: Any = pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
+logging.getLogger("pint.util").setLevel(logging.ERROR)  # it would warn of the line below
+_REGISTRY.define(
+    "survey_foot = foot"
+)  # since 2023 there is one foot: an acre has 43,560 square feet, a furlong 660
+MIN_LETTERS = 4
+_FULL_NAMES = frozenset(
+    str(definition.name) for definition in _REGISTRY._units.values() if definition.is_multiplicative
+)
+_DERIVED = ("newton", "joule", "watt", "pascal")  # what kg, m and s are together called
 _TEMPERATURES = (["degree_Celsius"], ["degree_Fahrenheit"])
 
 
-def evaluate(program: Program) -> Rendered:
+def evaluate(program: Program) -> Calculated:
     """Run a program with units.
 
     Raises:
@@ -46,7 +57,23 @@ def evaluate(program: Program) -> Rendered:
     if isinstance(value, Truth):
         return rendering.render_truth(value.holds, str(value.left), value.relation, str(value.right))
     is_conversion = program[-1].op == "convert"
-    return _render(value, is_conversion=is_conversion)
+    return _render(value if is_conversion else _named(value), is_conversion=is_conversion)
+
+
+def _named(quantity: Quantity) -> Quantity:
+    """kg*m/s^2 is a newton."""
+    if len(quantity.unit_items()) < 2:
+        return quantity
+    return next((quantity.to(name) for name in _DERIVED if _is_same(quantity, name)), quantity)
+
+
+def _is_same(quantity: Quantity, name: str) -> bool:
+    """Whether the units are kilogram, metre and second alone, and the named unit is exactly theirs."""
+    names = {unit for unit, _ in quantity.unit_items()}
+    if not names <= {"kilogram", "meter", "second"}:
+        return False
+    unit = _REGISTRY.Quantity(Fraction(1), name)
+    return bool(unit.dimensionality == quantity.dimensionality)
 
 
 def _run(program: Program) -> Quantity:
@@ -72,7 +99,9 @@ def _step(instruction: Instruction, operands: list[Quantity]) -> Quantity:
     if op == "**":
         return _power(operands[0], operands[1])
     if op == "relation":
-        return _relation(str(value), operands[0], operands[1])
+        return _relation(Link.read(str(value)).relation, operands[0], operands[1])
+    if op == "share":
+        return _bounded(operands[0] * (1 + operands[1] if value == "+" else 1 - operands[1]))
     if op in _OPERATIONS:
         return _bounded(_OPERATIONS[op](*operands))
     return _dimensionless(instruction, operands)
@@ -88,9 +117,20 @@ def _dimensionless(instruction: Instruction, operands: Sequence[Quantity]) -> Qu
 
 
 def _unit(name: str) -> Quantity:
-    if name not in UNITS:
+    known = UNITS.get(name) or _looked_up(name)
+    if known is None:
         raise CalculationError(f"{name!r} is no unit here")
-    return _REGISTRY.Quantity(Fraction(1), UNITS[name])
+    return _REGISTRY.Quantity(Fraction(1), known)
+
+
+def _looked_up(name: str) -> str | None:
+    """A unit that the vocabulary lacks, by its full name: short ones are too easily a variable or a typing error."""
+    if len(name) < MIN_LETTERS or not name.replace("_", "").isalpha() or not name.islower():
+        return None
+    for singular in (name, name.removesuffix("s"), name.removesuffix("es")):
+        if singular in _FULL_NAMES:
+            return singular
+    return None
 
 
 def _number(quantity: Quantity) -> Fraction:
@@ -129,9 +169,7 @@ def _power(base: Quantity, exponent: Quantity) -> Quantity:
 
 def _relation(relation: str, left: Quantity, right: Quantity) -> Truth:
     difference = left.to(right.units).magnitude - right.magnitude
-    return Truth(
-        arithmetic.COMPARISONS[relation](difference, 0), _render(left).text, relation, _render(right).text
-    )
+    return Truth(COMPARISONS[relation](difference, 0), _render(left).text, relation, _render(right).text)
 
 
 def _bounded(quantity: Quantity) -> Quantity:
@@ -140,7 +178,7 @@ def _bounded(quantity: Quantity) -> Quantity:
     return quantity
 
 
-def _render(quantity: Quantity, *, is_conversion: bool = False) -> Rendered:
+def _render(quantity: Quantity, *, is_conversion: bool = False) -> Calculated:
     """The value with its unit; the short form of a conversion is the number alone, its unit was asked for."""
     magnitude = Fraction(quantity.magnitude)
     number = magnitude.numerator if magnitude.denominator == 1 else magnitude
@@ -148,7 +186,8 @@ def _render(quantity: Quantity, *, is_conversion: bool = False) -> Rendered:
     unit = "" if quantity.unitless else f" {_writable(quantity.units):~C}".replace("**", "^")
     beside = f" ≈ {rendering.decimal(number)}{unit}" if isinstance(number, Fraction) else ""
     brief = plain.brief if is_conversion else plain.brief + unit
-    return rendering.clip(rendering.exact(number) + unit + beside, brief)
+    value = replace(plain.value, kind="quantity", unit=unit.strip()) if plain.value and unit else plain.value
+    return rendering.clip(rendering.exact(number) + unit + beside, brief, value=value)
 
 
 def _writable(units: Quantity) -> Quantity:

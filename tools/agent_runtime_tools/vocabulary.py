@@ -1,5 +1,6 @@
 """The words that a calculation may use. A name that is not here is refused before anything is evaluated."""
 
+import re
 from typing import NamedTuple
 
 
@@ -22,6 +23,15 @@ def _functions() -> dict[str, Function]:
             table[name] = Function(first, min_args, max_args)
     return table
 
+
+# Names that two conventions read in two ways, and what to write for each.
+AMBIGUOUS = {
+    "std": "stdev (of a sample) or pstdev (of a whole population)",
+    "var": "variance (of a sample) or pvariance (of a whole population)",
+    **dict.fromkeys(("barrel", "barrels"), "oil_bbl (42 gallons of oil) or US gallons"),
+    **dict.fromkeys(("hundredweight", "hundredweights", "cwt"), "pounds: 100 in the US, 112 in the UK"),
+    **dict.fromkeys(("ton", "tons"), "tonne (1000 kg), short_ton (2000 lb) or long_ton (2240 lb)"),
+}
 
 _SIGNATURES = (
     # arithmetic
@@ -55,6 +65,29 @@ _SIGNATURES = (
     ("stdev", 1, MANY),
     ("pstdev", 1, MANY),
     ("len count", 1, MANY),
+    ("percentile", 2, MANY),
+    ("list tuple", 1, MANY),
+    ("sorted sort", 1, MANY),
+    ("range", 1, 3),
+    ("divmod", 2, 2),
+    # matrices and vectors
+    ("det determinant", 1, 1),
+    ("inv inverse", 1, 1),
+    ("transpose", 1, 1),
+    ("trace", 1, 1),
+    ("matmul", 2, 2),
+    ("dot", 2, 2),
+    ("cross", 2, 2),
+    ("matrix array", 1, 1),
+    # other ways to write a whole number
+    ("hex", 1, 1),
+    ("bin", 1, 1),
+    ("oct", 1, 1),
+    ("to_base", 2, 2),
+    ("roman", 1, 1),
+    ("bitand", 2, 2),
+    ("bitor", 2, 2),
+    ("bitxor", 2, 2),
     # money
     ("npv", 2, MANY),
     ("irr", 1, MANY),
@@ -99,7 +132,10 @@ _SIGNATURES = (
     ("divisors", 1, 1),
     ("nextprime", 1, 1),
     ("prevprime", 1, 1),
-    ("totient", 1, 1),
+    ("totient phi eulerphi", 1, 1),
+    ("sigma", 1, 1),
+    ("zeta", 1, 1),
+    ("beta", 2, 2),
     ("fibonacci fib", 1, 1),
     # algebra and calculus
     ("n evalf float decimal", 1, 2),
@@ -145,8 +181,60 @@ SCALES = {
 _GREEK = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma phi chi psi omega"
 GREEK = frozenset(_GREEK.split())
 
+
+def is_symbol(name: str) -> bool:
+    """Whether a name is a variable: one letter, a Greek one, either with an index."""
+    return name in GREEK or (len(name) == 1 and name.isalpha()) or (name[1:].lstrip("_").isdecimal())
+
+
+# Words that mean an operation: never the label of what is counted.
+_OPERATIONS = (
+    "remainder rounded round quotient decimal decimals places digits factorial discount tax interest percent percents "
+    "percentage increase increased increases decrease decreased decreases less more than greater reciprocal inverse "
+    "negative squared cubed times doubled halved tripled power powers base root roots divided multiplied minus plus is "
+    "equals equal what how many the and not then else with without from where while"
+)
+OPERATION_WORDS = frozenset(_OPERATIONS.split())
+
+# Letters that stand for thousands behind an amount of money.
+SCALE_LETTERS = {
+    "k": 10**3,
+    "K": 10**3,
+    "m": 10**6,
+    "M": 10**6,
+    "mn": 10**6,
+    "b": 10**9,
+    "B": 10**9,
+    "bn": 10**9,
+}
+
+MONEY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
+MONEY |= {"usd": "dollar", "eur": "euro", "gbp": "pound", "jpy": "yen"}
+
+ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+
+
+def read_roman(text: str) -> int:
+    """The number that a Roman numeral stands for."""
+    values = [_ROMAN_DIGITS[letter] for letter in text]
+    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
+
+
 # Names of operators, and how they are written inside.
-OPERATOR_WORDS = {"plus": "+", "minus": "-", "times": "*", "over": "/", "of": "of", "off": "off", "mod": "%"}
+OPERATOR_WORDS = {
+    "plus": "+",
+    "minus": "-",
+    "times": "*",
+    "over": "/",
+    "per": "/",
+    "of": "of",
+    "off": "off",
+    "mod": "%",
+    "modulo": "%",
+    "choose": "choose",
+    "permute": "choose",
+}
 CONVERSION_WORDS = frozenset({"in", "to", "as", "into"})
 
 ANGLES = {
@@ -176,6 +264,8 @@ _UNITS = {
     "kilogram": "kg kilogram kilograms kilo kilos",
     "milligram": "mg milligram milligrams",
     "metric_ton": "tonne tonnes t",
+    "ton": "short_ton short_tons",
+    "long_ton": "long_ton long_tons",
     "pound": "lb lbs pound pounds",
     "ounce": "oz ounce ounces",
     "stone": "stone stones",
@@ -189,6 +279,9 @@ _UNITS = {
     "year": "yr yrs year years",
     "liter": "l L liter liters litre litres",
     "milliliter": "ml mL milliliter milliliters millilitre millilitres",
+    "fluid_ounce": "floz fluid_ounce fluid_ounces",
+    "light_year": "ly light_year light_years lightyear lightyears",
+    "oil_barrel": "oil_bbl",
     "gallon": "gal gallon gallons",
     "quart": "qt quart quarts",
     "pint": "pint pints",
@@ -203,6 +296,9 @@ _UNITS = {
     "joule": "J joule joules",
     "kilojoule": "kJ kilojoule kilojoules",
     "calorie": "cal calorie calories",
+    "british_thermal_unit": "BTU Btu btu",
+    "ampere_hour": "Ah",
+    "milliampere_hour": "mAh",
     "kilocalorie": "kcal kilocalorie kilocalories",
     "watt": "W watt watts",
     "kilowatt": "kW kilowatt kilowatts",
@@ -237,3 +333,4 @@ _UNITS = {
     "gibibyte": "GiB",
 }
 UNITS = {name: unit for unit, names in _UNITS.items() for name in names.split()}
+UNITS |= {name.capitalize(): unit for name, unit in UNITS.items() if len(name) > 3}
