@@ -37,6 +37,7 @@ from agent_runtime.verifiers.tool_verdicts import ToolVerdicts
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
+from agent_runtime_tools.tables.types import Reading as Reading
 
 if TYPE_CHECKING:
     from agent_runtime.jobs.debugging.job import Workshop
@@ -164,6 +165,21 @@ def _database() -> Database:
     database = Database(flow_macros)
     database.description = f"{Database.description}. Where a table holds transfers, FROM may call:\n{GUIDE}"
     return database
+
+
+async def read_tables(paths: tuple[Path, ...], read: tuple[str, ...] = ()) -> tuple[Reading, ...]:
+    """How table files are read; `read` settles what is in doubt, as in `FILE.COLUMN=date:dmy`.
+
+    Raises:
+        InputError: A file cannot be used, or a setting names nothing that is there.
+    """
+    database = Database(read=read)
+    task = Task("tables", "", tables=paths)
+    try:
+        await database.prepare(task)
+        return database.readings(task)
+    finally:
+        await database.aclose()
 
 
 def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:

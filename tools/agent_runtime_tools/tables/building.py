@@ -11,14 +11,16 @@ from agent_runtime_tools.tables import numbers
 from agent_runtime_tools.tables.exceptions import leave_out
 from agent_runtime_tools.tables.readings import Column, read_columns
 from agent_runtime_tools.tables.settings import FileSettings
-from agent_runtime_tools.tables.staged import Staged
+from agent_runtime_tools.tables.staged import STAGE, Staged
 from agent_runtime_tools.tables.styles import Style
 from agent_runtime_tools.tables.totals import leave_out_totals
 from agent_runtime_tools.tables.typed import Typed, type_columns
 from agent_runtime_tools.tables.types import ColumnReading, Doubt, Reading
 
 # What may say that a column of whole numbers counts days or seconds. It only raises a doubt.
-TIME_NAME = re.compile(r"(?i)(?:.*[\W_])?(?:date|day|datum|tag|time|timestamp|ts|fecha|jour|data|at|on|created|updated|when)(?:[\W_].*)?|.*(?:Date|Time|At)")
+TIME_NAME = re.compile(
+    r"(?i)(?:.*[\W_])?(?:date|day|datum|tag|time|timestamp|ts|fecha|jour|data|at|on|created|updated|when)(?:[\W_].*)?|.*(?:Date|Time|At)"
+)
 COUNTS = (
     ("epoch", "seconds since 1970", 10**9, 22 * 10**8),
     ("epoch-ms", "milliseconds since 1970", 10**12, 22 * 10**11),
@@ -47,15 +49,29 @@ def build(
         staged, columns = cleaned, read_columns(database, cleaned, settings.columns)
     chosen = _choose(columns, staged.delimiter)
     styled = [(column, style) for column, style in _styled(columns, chosen)]
-    types = {column.position: typed for (column, _), typed in zip(styled, type_columns(database, staged, styled), strict=True)}
+    types = {
+        column.position: typed
+        for (column, _), typed in zip(styled, type_columns(database, staged, styled), strict=True)
+    }
     if not settings.keeps_totals:
         labels = [column.position for column in columns if column.position not in chosen]
-        values = {i: typed.sql for i, typed in types.items() if i in chosen and typed.style.family == "number"}
+        values = {
+            i: typed.sql for i, typed in types.items() if i in chosen and typed.style.family == "number"
+        }
         staged = leave_out_totals(database, staged, labels, values, file)
     by_position = {column.position: column for column in columns}
     taken = {name.lower() for name in names}
     built = [
-        _column(database, staged, names[i], by_position.get(i), chosen.get(i), types.get(i), f"{file}.{names[i]}", taken)
+        _column(
+            database,
+            staged,
+            names[i],
+            by_position.get(i),
+            chosen.get(i),
+            types.get(i),
+            f"{file}.{names[i]}",
+            taken,
+        )
         for i in range(len(names))
     ]
     twins = _twins(built, types)
@@ -72,7 +88,6 @@ def build(
         left_out=staged.left_out,
         doubts=(*staged.doubts, *(doubt for each in built for doubt in each.doubts)),
         notes=(*staged.notes, *_repeated(staged.names, names)),
-        alias=staged.alias,
     )
 
 
@@ -84,8 +99,13 @@ def _styled(columns: Sequence[Column], chosen: Mapping[int, Style]) -> list[tupl
 def _choose(columns: Sequence[Column], delimiter: str) -> dict[int, Style]:
     """The style of each column that has one. Columns that leave no choice speak for those that do."""
     chosen = {column.position: column.styles[0] for column in columns if len(column.styles) == 1}
-    marks = {style.decimal for i, style in chosen.items() if style.family == "number" and _shows_mark(columns, i)}
-    orders = {style.key for style in chosen.values() if style.family in {"date", "timestamp"}} & {"date:dmy", "date:mdy"}
+    marks = {
+        style.decimal for i, style in chosen.items() if style.family == "number" and _shows_mark(columns, i)
+    }
+    orders = {style.key for style in chosen.values() if style.family in {"date", "timestamp"}} & {
+        "date:dmy",
+        "date:mdy",
+    }
     for column in columns:
         if len(column.styles) < 2:
             continue
@@ -133,7 +153,10 @@ def _column(
     if style is None or typed is None:
         return _text_column(name, column, typed, address, taken)
     notes = [*filter(None, [style.note, *column.notes]), *_misfits(column)]
-    doubts = [*_rivals(column, style, name, address), *_counts(database, staged, column, typed, name, address)]
+    doubts = [
+        *_rivals(column, style, name, address),
+        *_counts(database, staged, column, typed, name, address),
+    ]
     if typed.is_uneven and column.position not in staged.numeric:
         text = f"{name} has values such as 1.10 beside 1.9: read as decimals, they may be versions"
         doubts.append(Doubt(name, text, (f"{address}=text", f"{address}=number")))
@@ -162,7 +185,12 @@ def _rivals(column: Column, style: Style, name: str, address: str) -> list[Doubt
     if column.is_forced or not others:
         return []
     example = next(
-        (text for text in column.texts if numbers.plain_number(text, style) != numbers.plain_number(text, others[0])), ""
+        (
+            text
+            for text in column.texts
+            if numbers.plain_number(text, style) != numbers.plain_number(text, others[0])
+        ),
+        "",
     )
     text = (
         f"{name} is read with a {style.key.replace('-', ' ')} where {example} could have a "
@@ -184,7 +212,7 @@ def _counts(
         return [Doubt(name, text, (f"{address}=date:%Y%m%d", f"{address}=number"))]
     if not (TIME_NAME.fullmatch(name) or column.position in staged.dated):
         return []
-    row = database.execute(f"SELECT min({typed.sql}), max({typed.sql}) FROM {staged.rows}").fetchone()
+    row = database.execute(f"SELECT min({typed.sql}), max({typed.sql}) FROM {STAGE}").fetchone()
     for reading, words, low, high in COUNTS:
         if row and row[0] is not None and low <= row[0] and row[1] <= high:
             text = f"{name} is read as whole numbers, and may be {words}"
@@ -192,17 +220,15 @@ def _counts(
     return []
 
 
-def _text_column(
-    name: str, column: Column, typed: Typed | None, address: str, taken: set[str]
-) -> Built:
+def _text_column(name: str, column: Column, typed: Typed | None, address: str, taken: set[str]) -> Built:
     keys = list(dict.fromkeys(style.key for style in column.styles))
     if len(keys) > 1:  # dates in two orders
-        text = (
-            f"{name} holds dates such as {column.texts[0]} that may be day first or month first: they stay as text"
-        )
+        text = f"{name} holds dates such as {column.texts[0]} that may be day first or month first: they stay as text"
         why = f"{as_written(name)} is text: it orders by characters, not by date"
         settle = tuple(f"{address}={key}" for key in keys)
-        return Built(ColumnReading(name, "VARCHAR", "text", misordered=why), column.x, (Doubt(name, text, settle),))
+        return Built(
+            ColumnReading(name, "VARCHAR", "text", misordered=why), column.x, (Doubt(name, text, settle),)
+        )
     notes = list(column.notes)
     money, _ = numbers.affixes(column.texts[:200])
     if typed is None and len(money) > 1 and all(any(c.isdigit() for c in text) for text in column.texts):
@@ -238,22 +264,21 @@ def _typed_column(database: duckdb.DuckDBPyConnection, staged: Staged, name: str
     """A column that its file gives a type. Not-a-number counts as missing: one would poison every sum."""
     position = distinct(staged.names).index(name)
     x = f"c{position}"
-    kind = next(
-        str(row[1]) for row in database.execute("DESCRIBE stage.cells").fetchall() if row[0] == x
-    )
-    note = staged.column_notes.get(position, "")
-    notes = (note,) if note else ()
+    kind = next(str(row[1]) for row in database.execute(f"DESCRIBE {STAGE}").fetchall() if row[0] == x)
     if kind in {"DOUBLE", "FLOAT"}:
-        row = database.execute(f"SELECT count(*) FILTER (isnan({x})) FROM {staged.rows}").fetchone()
+        row = database.execute(f"SELECT count(*) FILTER (isnan({x})) FROM {STAGE}").fetchone()
         if row and row[0]:
-            notes = (*notes, f"{row[0]} cells that are not a number (NaN) are NULL")
-            return Built(ColumnReading(name, kind, "as declared", notes), f"CASE WHEN isnan({x}) THEN NULL ELSE {x} END")
-    return Built(ColumnReading(name, kind, "as declared", notes), x)
+            notes = (f"{row[0]} cells that are not a number (NaN) are NULL",)
+            return Built(
+                ColumnReading(name, kind, "as declared", notes),
+                f"CASE WHEN isnan({x}) THEN NULL ELSE {x} END",
+            )
+    return Built(ColumnReading(name, kind, "as declared"), x)
 
 
 def _create(database: duckdb.DuckDBPyConnection, staged: Staged, table: str, built: Sequence[Built]) -> None:
     listed = ", ".join(f"{each.sql} AS {quoted(each.reading.name)}" for each in built)
-    database.execute(f"CREATE TABLE {quoted(table)} AS SELECT {listed} FROM {staged.rows}")
+    database.execute(f"CREATE TABLE {quoted(table)} AS SELECT {listed} FROM {STAGE}")
 
 
 def _repeated(names: Sequence[str], columns: Sequence[str]) -> list[str]:

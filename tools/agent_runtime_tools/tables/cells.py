@@ -10,7 +10,10 @@ MINUS = "\\-\u2212\u2013"
 # Words for "nothing here". They count as missing only in a column whose other cells are numbers, dates or
 # booleans: Null is a surname, NA is Namibia. Excel's errors (#DIV/0!) are among them.
 DASHES = "\u2013\u2014"
-MISSING = rf"(?i:#?n[./]?a\.?|null|\(null\)|none|nan|nil|nat|<na>|\\n|[-{DASHES}]{{1,3}}|\.{{1,3}}|\?{{1,3}}|#[a-z0-9/]+[!?]?|\s*)"
+MISSING = (
+    r"(?i:#?n[./]?a\.?|null|\(null\)|none|nan|nil|nat|<na>|\\n|#[a-z0-9/]+[!?]?|\s*"
+    rf"|[-{DASHES}]{{1,3}}|\.{{1,3}}|\?{{1,3}})"
+)
 _MISSING = re.compile(MISSING)
 _DATA = re.compile(
     rf"[({MINUS}+]?\s*(?:[A-Z]{{0,3}}[{CURRENCY}]|[A-Z]{{3}} )?\s*[{MINUS}+]?[\d{BLANK}.,'\u2019]*\d[\d.,]*"

@@ -24,7 +24,15 @@ CHUNK_BYTES = 2**20
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 PACKED_ENDINGS = frozenset({".gz", ".gzip", ".bz2", ".xz", ".zip"})
 ZIP_MAGIC = b"PK\x03\x04"
-BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+BROKEN = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ def _stream(path: Path, folder: Path, kind: str) -> Plain:
     return Plain(target, inner, kind)
 
 
-def _opened(path: Path, kind: str) -> IO[bytes]:
+def _opened(path: Path, kind: str) -> gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
     match kind:
         case "gzip":
             return gzip.open(path)
@@ -98,9 +106,13 @@ def _members(path: Path, folder: Path, readable: frozenset[str]) -> Iterator[Pla
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if _is_table(info.filename, readable)]
             if not infos:
-                raise TableError(f"{path.name!r} holds no table file: pack .csv, .json, .parquet or .xlsx into it")
+                raise TableError(
+                    f"{path.name!r} holds no table file: pack .csv, .json, .parquet or .xlsx into it"
+                )
             if len(infos) > MAX_MEMBERS:
-                raise TableError(f"{path.name!r} holds {len(infos)} tables, at most {MAX_MEMBERS} can be read")
+                raise TableError(
+                    f"{path.name!r} holds {len(infos)} tables, at most {MAX_MEMBERS} can be read"
+                )
             for info in infos:
                 name = PurePosixPath(info.filename.replace("\\", "/")).name
                 target = folder / f"unpacked{PurePosixPath(name).suffix.lower()}"
@@ -115,11 +127,13 @@ def _members(path: Path, folder: Path, readable: frozenset[str]) -> Iterator[Pla
 
 def _is_table(name: str, readable: frozenset[str]) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    is_hidden = path.name.startswith(".") or "__MACOSX" in path.parts
     return not is_hidden and path.suffix.lower() in readable
 
 
-def _copy(source: IO[bytes], target: Path, name: str, n_packed: int) -> None:
+def _copy(
+    source: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, target: Path, name: str, n_packed: int
+) -> None:
     """Unpack, and stop where no table would still go on."""
     target.unlink(missing_ok=True)
     n_bytes = 0

@@ -33,10 +33,14 @@ def date_styles() -> Iterator[Style]:
 
 def _iso_times() -> Iterator[Style]:
     tail = rf"(?:[T ]{CLOCK})?"
-    yield Style("timestamp", "timestamp", "date and time", f"{ISO}{tail}", "TRY_CAST({x} AS TIMESTAMP)", "TIMESTAMP")
+    yield Style(
+        "timestamp", "timestamp", "date and time", f"{ISO}{tail}", "TRY_CAST({x} AS TIMESTAMP)", "TIMESTAMP"
+    )
     note = "times of several zones or of one, all in UTC here"
     pattern = rf"{ISO}[T ]{CLOCK}{OFFSET}"
-    yield Style("timestamp", "timestamp", "date and time with a zone", pattern, AS_UTC, "TIMESTAMP", note=note)
+    yield Style(
+        "timestamp", "timestamp", "date and time with a zone", pattern, AS_UTC, "TIMESTAMP", note=note
+    )
 
 
 def _numeric(sign: str) -> Iterator[Style]:
@@ -46,9 +50,19 @@ def _numeric(sign: str) -> Iterator[Style]:
         "date:dmy": (f"{DAY}{mark}{MONTH}{mark}", "%d{0}%m{0}", "date, day first"),
         "date:mdy": (f"{MONTH}{mark}{DAY}{mark}", "%m{0}%d{0}", "date, month first"),
     }
-    for year, code, note in ((YEAR, "%Y", ""), (short, "%y", "years of two digits: 69 to 99 are 1969 to 1999")):
+    for year, code, note in (
+        (YEAR, "%Y", ""),
+        (short, "%y", "years of two digits: 69 to 99 are 1969 to 1999"),
+    ):
         for key, (pattern, form, label) in orders.items():
-            yield from _dated(key, label, pattern + year, form.format(sign) + code, note=note, is_usual=sign == "." and key == "date:dmy")
+            yield from _dated(
+                key,
+                label,
+                pattern + year,
+                form.format(sign) + code,
+                note=note,
+                is_usual=sign == "." and key == "date:dmy",
+            )
     if sign != "-":
         pattern = rf"{YEAR}{mark}{MONTH}{mark}{DAY}"
         yield from _dated("date:ymd", "date, year first", pattern, f"%Y{sign}%m{sign}%d")
@@ -78,7 +92,9 @@ def _dated(
     timed = ", ".join(f"'{form} {clock}'" for form in forms for clock in CLOCKS)
     value = f"try_strptime({{x}}, [{timed}, {listed}])"
     pattern = rf"{pattern}(?: (?:{CLOCK}|{HALF}))?"
-    yield Style(key, "timestamp", f"{label}, with a time", pattern, value, "TIMESTAMP", note=note, is_usual=is_usual)
+    yield Style(
+        key, "timestamp", f"{label}, with a time", pattern, value, "TIMESTAMP", note=note, is_usual=is_usual
+    )
 
 
 def _clock_styles() -> Iterator[Style]:

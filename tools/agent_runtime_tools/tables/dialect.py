@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import clevercsv
-
 from agent_runtime_tools.table_names import TableError
 from agent_runtime_tools.tables.cells import is_data
 
@@ -65,7 +63,9 @@ def _quoting(text: str, delimiter: str, *, is_declared: bool = False) -> Dialect
         for quote in ('"', "'")
     )
     quote = "'" if single > 1 and not double else '"'
-    is_escaped = f"\\{quote}" in text and quote * 2 not in re.sub(rf"(?:^|{mark}){quote * 2}(?={mark}|\r?$)", "", text)
+    is_escaped = f"\\{quote}" in text and quote * 2 not in re.sub(
+        rf"(?:^|{mark}){quote * 2}(?={mark}|\r?$)", "", text
+    )
     skips_blank = bool(re.search(rf"{mark}[ ]+{quote}[^\n]*?{quote}[ ]*(?:{mark}|\r?$)", text, re.MULTILINE))
     return Dialect(delimiter, quote, "\\" if is_escaped else "", skips_blank, is_declared)
 
@@ -81,6 +81,8 @@ def _delimiter(text: str) -> str:
 
 
 def _ask_clevercsv(text: str) -> str:
+    import clevercsv  # noqa: PLC0415 - 0.3 s, and few files need it
+
     try:
         found = clevercsv.Sniffer().sniff(text[:CLEVER_CHARACTERS])
     except clevercsv.exceptions.Error:

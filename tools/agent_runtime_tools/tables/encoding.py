@@ -9,8 +9,6 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from agent_runtime_tools.table_names import TableError
 
 CHUNK_BYTES = 2**20
@@ -87,7 +85,11 @@ def _survey(path: Path, name: str) -> tuple[int, int, bytes]:
                 rest = b""
                 continue
             text, n_read = codecs.utf_8_decode(data, "surrogateescape", False)
-            strays = [i for i, letter in enumerate(text) if "\udc80" <= letter <= "\udcff"] if not _is_utf8(data) else []
+            strays = (
+                [i for i, letter in enumerate(text) if "\udc80" <= letter <= "\udcff"]
+                if not _is_utf8(data)
+                else []
+            )
             n_stray += len(strays)
             n_valid += sum(letter > "\x7f" for letter in text) - len(strays)
             if strays and len(sample) < SAMPLE_BYTES:
@@ -117,6 +119,8 @@ def _around(data: bytes) -> bytes:
 
 
 def _guess(sample: bytes) -> Encoding:
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - most files are UTF-8
+
     best = from_bytes(sample, cp_isolation=CANDIDATES, threshold=0.3).best()
     n_high = sum(byte > 127 for byte in sample)
     found = best.encoding if best is not None else WESTERN
@@ -158,6 +162,4 @@ def rewrite(path: Path, target: Path, encoding: Encoding) -> None:
 
 def as_western(data: bytes) -> str:
     """Bytes as cp1252, whatever they are."""
-    return "".join(
-        bytes([byte]).decode("latin-1" if byte in _HOLES else WESTERN) for byte in data
-    )
+    return "".join(bytes([byte]).decode("latin-1" if byte in _HOLES else WESTERN) for byte in data)

@@ -15,8 +15,6 @@ from typing import Any
 from xml.etree.ElementTree import ParseError, iterparse
 
 import duckdb
-import openpyxl
-import python_calamine
 
 from agent_runtime_tools.table_names import TableError
 from agent_runtime_tools.tables.cells import shown
@@ -42,7 +40,7 @@ class Sheet:
     """A sheet to read. `merged` are (first row, first column, last row, last column), counted from 0."""
 
     title: str
-    rows: Iterator[Cells]
+    rows: Iterator[Sequence[object]]
     merged: tuple[tuple[int, int, int, int], ...] = ()
     n_unstored: int = 0  # formulas without a stored value
     n_hidden_rows: int = 0
@@ -78,6 +76,8 @@ def stage_workbook(
 
 
 def _modern(plain: Plain) -> tuple[Iterator[Sheet], list[str]]:
+    import openpyxl  # noqa: PLC0415 - it takes 0.2 s to import, and few tasks bring a workbook
+
     _check_size(plain)
     book = openpyxl.load_workbook(plain.path, read_only=True, data_only=True)
     hidden = [sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible"]
@@ -98,7 +98,9 @@ def _check_size(plain: Plain) -> None:
         for info in archive.infolist():
             is_bomb = info.file_size > SMALL_BYTES and info.file_size > MAX_RATIO * max(1, info.compress_size)
             if is_bomb or info.file_size > MAX_XML_BYTES:
-                raise TableError(f"{plain.name!r} unpacks to {info.file_size >> 20} MiB: save the table as .csv")
+                raise TableError(
+                    f"{plain.name!r} unpacks to {info.file_size >> 20} MiB: save the table as .csv"
+                )
 
 
 def _survey(archive: zipfile.ZipFile, path: str) -> tuple[tuple[tuple[int, int, int, int], ...], int, int]:
@@ -155,6 +157,8 @@ def _value(cell: Any) -> object:  # noqa: ANN401
 
 
 def _other(plain: Plain) -> tuple[Iterator[Sheet], list[str]]:
+    import python_calamine  # noqa: PLC0415 - old workbooks are rare
+
     book = python_calamine.CalamineWorkbook.from_path(str(plain.path))
     visible = [meta.name for meta in book.sheets_metadata if "Visible" in str(meta.visible)]
     hidden = [meta.name for meta in book.sheets_metadata if meta.name not in visible]
@@ -164,14 +168,22 @@ def _other(plain: Plain) -> tuple[Iterator[Sheet], list[str]]:
             sheet = book.get_sheet_by_name(name)
             title = plain.stem if len(visible) == 1 else name
             merged = tuple((a[0], a[1], b[0], b[1]) for a, b in sheet.merged_cell_ranges or ())
-            rows = ([None if cell == "" else cell for cell in row] for row in sheet.to_python(skip_empty_area=False))
+            rows = (
+                [None if cell == "" else cell for cell in row]
+                for row in sheet.to_python(skip_empty_area=False)
+            )
             yield Sheet(title, rows, merged)
 
     return sheets(), hidden
 
 
 def _stage_sheet(
-    database: duckdb.DuckDBPyConnection, plain: Plain, sheet: Sheet, folder: Path, settings: FileSettings, note: str
+    database: duckdb.DuckDBPyConnection,
+    plain: Plain,
+    sheet: Sheet,
+    folder: Path,
+    settings: FileSettings,
+    note: str,
 ) -> Staged | None:
     rows = _filled(sheet.rows, sheet.merged)
     head = list(itertools.islice(rows, HEAD_ROWS))
@@ -189,7 +201,7 @@ def _stage_sheet(
     return _described(database, plain, sheet, layout, texts, spooled.width, n_rows, spooled.numeric, note)
 
 
-def _filled(rows: Iterator[Cells], merged: Sequence[tuple[int, int, int, int]]) -> Iterator[Cells]:
+def _filled(rows: Iterator[Sequence[object]], merged: Sequence[tuple[int, int, int, int]]) -> Iterator[Cells]:
     """Rows with the value of a merged range in each of its cells; one across the whole sheet is a title."""
     held: dict[tuple[int, int, int, int], object] = {}
     by_row: dict[int, list[tuple[int, int, int, int]]] = {}
@@ -227,11 +239,15 @@ def _described(
     first = layout.group if layout.group >= 0 else layout.header
     above = texts[: first if first >= 0 else layout.first_row]
     left_out = tuple(
-        LeftOut(f"row {i + 1}", shown(list(row)), "above the header") for i, row in enumerate(above) if any(row)
+        LeftOut(f"row {i + 1}", shown(list(row)), "above the header")
+        for i, row in enumerate(above)
+        if any(row)
     )
     doubts = (Doubt("", layout.doubt, (f"{plain.name}=header:none",)),) if layout.doubt else ()
     hidden = f"{sheet.n_hidden_rows} hidden rows are in the table" if sheet.n_hidden_rows else ""
-    merged = "cells that are merged over several rows have their value in each" if _has_tall(sheet, layout) else ""
+    merged = (
+        "cells that are merged over several rows have their value in each" if _has_tall(sheet, layout) else ""
+    )
     return Staged(
         name=sheet.title,
         names=tuple(names[i] for i in kept),
@@ -251,11 +267,15 @@ def _has_tall(sheet: Sheet, layout: Layout) -> bool:
 
 def _kept_columns(database: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[int]:
     """Columns with a name or a value; the staged table gets these alone."""
-    counts = database.execute(f"SELECT {', '.join(f'count(c{i})' for i in range(len(names)))} FROM stage.cells").fetchone()
+    counts = database.execute(
+        f"SELECT {', '.join(f'count(c{i})' for i in range(len(names)))} FROM stage.cells"
+    ).fetchone()
     assert counts is not None
     kept = [i for i, name in enumerate(names) if name or counts[i]]
     if len(kept) < len(names):
         listed = ", ".join(f"c{i} AS k{n}" for n, i in enumerate(kept))
         renamed = ", ".join(f"k{n} AS c{n}" for n in range(len(kept)))
-        database.execute(f"CREATE OR REPLACE TABLE stage.cells AS SELECT {renamed} FROM (SELECT {listed} FROM stage.cells)")
+        database.execute(
+            f"CREATE OR REPLACE TABLE stage.cells AS SELECT {renamed} FROM (SELECT {listed} FROM stage.cells)"
+        )
     return kept

@@ -11,7 +11,7 @@ import duckdb
 from agent_runtime_tools.table_names import literal
 from agent_runtime_tools.tables.cells import is_data, is_missing, shown
 from agent_runtime_tools.tables.readings import Column
-from agent_runtime_tools.tables.staged import Staged, row_cells
+from agent_runtime_tools.tables.staged import STAGE, Staged, row_cells
 from agent_runtime_tools.tables.types import LeftOut
 
 MAX_BREAKS = 400  # breaking cells of one column that are looked at; the header again on each page of a report
@@ -36,7 +36,7 @@ def _breaking_rows(
             continue
         x = column.x
         rows = database.execute(
-            f"SELECT rowid FROM {staged.rows} WHERE {x} IS NOT NULL AND NOT {column.partial.sql_fits(x)}"
+            f"SELECT rowid FROM {STAGE} WHERE {x} IS NOT NULL AND NOT {column.partial.sql_fits(x)}"
             f" LIMIT {MAX_BREAKS}"
         ).fetchall()
         found |= {int(row[0]) for row in rows}
@@ -50,16 +50,18 @@ def _without_repeated_headers(
     if not breaking or not names:
         return staged
     same = " AND ".join(f"c{i} IS NOT DISTINCT FROM {literal(name)}" for i, name in names)
-    rows = [row[0] for row in database.execute(f"SELECT rowid FROM {staged.rows} WHERE {same}").fetchall()]
+    rows = [row[0] for row in database.execute(f"SELECT rowid FROM {STAGE} WHERE {same}").fetchall()]
     if not rows:
         return staged
     times = "once" if len(rows) == 1 else f"{len(rows)} times"
-    return staged.without(rows, LeftOut("inside", shown(list(staged.names)), f"the header again, {times}"))
+    return staged.without(
+        database, rows, LeftOut("inside", shown(list(staged.names)), f"the header again, {times}")
+    )
 
 
 def _without_units(database: duckdb.DuckDBPyConnection, staged: Staged, breaking: Sequence[int]) -> Staged:
     """A second row that says the units: words in every column, over columns of numbers."""
-    row = database.execute(f"SELECT min(rowid) FROM {staged.rows}").fetchone()
+    row = database.execute(f"SELECT min(rowid) FROM {STAGE}").fetchone()
     first = row[0] if row else None
     if first is None or first not in breaking or staged.n_rows < 2 or not staged.header:
         return staged
@@ -67,7 +69,7 @@ def _without_units(database: duckdb.DuckDBPyConnection, staged: Staged, breaking
     if any(is_data(cell) for cell in cells) or len(cells) < len(staged.names) / 2:
         return staged
     why = "units or a second header, over columns of numbers or dates"
-    return staged.without([first], LeftOut("first row", shown(cells), why))
+    return staged.without(database, [first], LeftOut("first row", shown(cells), why))
 
 
 def _without_footers(database: duckdb.DuckDBPyConnection, staged: Staged, breaking: Sequence[int]) -> Staged:
@@ -77,12 +79,14 @@ def _without_footers(database: duckdb.DuckDBPyConnection, staged: Staged, breaki
         return staged
     cells = ", ".join(f"c{i}" for i in range(width))
     tail = database.execute(
-        f"SELECT rowid, {cells} FROM {staged.rows} ORDER BY rowid DESC LIMIT {TAIL_ROWS}"
+        f"SELECT rowid, {cells} FROM {STAGE} ORDER BY rowid DESC LIMIT {TAIL_ROWS}"
     ).fetchall()
     feet: list[tuple[int, list[str]]] = []
     for row, *values in tail:
         filled = [str(value) for value in values if value is not None]
-        if len(filled) != 1 or not _is_remark(filled[0], row, width, breaking, is_first=values[0] is not None):
+        if len(filled) != 1 or not _is_remark(
+            filled[0], row, width, breaking, is_first=values[0] is not None
+        ):
             break
         feet.append((row, filled))
     if not feet or len(feet) == len(tail):
@@ -90,12 +94,10 @@ def _without_footers(database: duckdb.DuckDBPyConnection, staged: Staged, breaki
     if sum(value is not None for value in tail[len(feet)][1:]) < max(2, width - 1):
         return staged
     left_out = [LeftOut("end", shown(texts), "a remark under the table") for _, texts in reversed(feet)]
-    return staged.without([row for row, _ in feet], *left_out)
+    return staged.without(database, [row for row, _ in feet], *left_out)
 
 
 def _is_remark(text: str, row: int, width: int, breaking: Sequence[int], *, is_first: bool) -> bool:
     if is_missing(text) or is_data(text) or not is_first:
         return False
     return row in breaking or ":" in text or (width > 2 and " " in text) or width > 3
-
-

@@ -24,6 +24,7 @@ from agent_runtime_tools.tables.types import Doubt
 MAX_WHOLE_BYTES = 256 * 2**20  # what Python reads at once
 MAX_OBJECT_BYTES = 64 * 2**20
 NUMBERS = frozenset({"DOUBLE", "BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
+INEXACT = frozenset({"DOUBLE", "JSON"})
 LONG_NUMBER = r"[0-9][0-9.]{15,}"
 MANY_KEYS = 10_000
 
@@ -46,10 +47,10 @@ def stage_json(database: duckdb.DuckDBPyConnection, plain: Plain, folder: Path) 
     if not isinstance(structure, dict) or (n_records == 1 and _is_object(path)):
         shape = find_shape(_whole(path, plain.name))
         if shape is not None:
-            return _stage_shape(database, plain, shape, folder, encoding.name)
+            return _spooled(database, plain, shape, folder, encoding.name)
         if not isinstance(structure, dict):
             raise TableError(f"{plain.name!r} holds no records: give a list of objects, or one object a line")
-    if has_long and any(kind in {"DOUBLE", "JSON"} for kind in structure.values()):
+    if has_long and any(_is_one_of(kind, INEXACT) for kind in structure.values()):
         return _stage_exactly(database, plain, path, structure, folder, encoding.name)
     return _stage_records(database, plain, link, structure, encoding.name)
 
@@ -81,7 +82,11 @@ def _whole(path: Path, name: str) -> object:
 
 
 def _stage_records(
-    database: duckdb.DuckDBPyConnection, plain: Plain, link: Path, structure: Mapping[str, Structure], encoding: str
+    database: duckdb.DuckDBPyConnection,
+    plain: Plain,
+    link: Path,
+    structure: Mapping[str, Structure],
+    encoding: str,
 ) -> Staged:
     try:
         _read_records(database, link, structure, "BIGINT")
@@ -96,11 +101,10 @@ def _stage_records(
         names=names,
         n_rows=count(database),
         typed=nested,
-        numeric=frozenset(i for i, kind in enumerate(structure.values()) if kind in NUMBERS),
+        numeric=frozenset(i for i, kind in enumerate(structure.values()) if _is_one_of(kind, NUMBERS)),
         container=" in ".join(filter(None, ["JSON", plain.container])),
         encoding=encoding,
         header="keys",
-        column_notes={i: "nested: its parts keep the names that they have" for i in nested},
     )
 
 
@@ -122,6 +126,10 @@ def _read_records(
     )
 
 
+def _is_one_of(structure: Structure, kinds: frozenset[str]) -> bool:
+    return isinstance(structure, str) and structure in kinds
+
+
 def _is_nested(structure: Structure) -> bool:
     return isinstance(structure, dict | list) and bool(structure)
 
@@ -133,14 +141,10 @@ def _kind(structure: Structure, whole: str) -> str:
     if isinstance(structure, dict):
         if not structure or len(structure) > MANY_KEYS:
             return "JSON"
-        return f"STRUCT({', '.join(f'{quoted(key)} {_kind(part, whole)}' for key, part in structure.items())})"
+        return (
+            f"STRUCT({', '.join(f'{quoted(key)} {_kind(part, whole)}' for key, part in structure.items())})"
+        )
     return {"UBIGINT": whole, "NULL": "VARCHAR"}.get(structure, str(structure))
-
-
-def _stage_shape(
-    database: duckdb.DuckDBPyConnection, plain: Plain, shape: Shape, folder: Path, encoding: str
-) -> Staged:
-    return _spooled(database, plain, shape, folder, encoding)
 
 
 def _stage_exactly(
@@ -159,7 +163,7 @@ def _stage_exactly(
         if _is_nested(kind)
     )
     rows = ([record.get(name) for name in names] for record in _exact_records(path, plain.name))
-    shape = Shape(names, (([_flat(value) for value in row]) for row in rows), "one object a row")
+    shape = Shape(names, rows, "numbers of more than 15 digits are read digit for digit")
     return _spooled(database, plain, shape, folder, encoding, doubts)
 
 
@@ -205,5 +209,7 @@ def _exact_records(path: Path, name: str) -> Iterator[dict[str, object]]:
                 try:
                     record = decoder.decode(text)
                 except ValueError:
-                    raise TableError(f"{name!r} line {line} is no JSON object: write one object a line") from None
+                    raise TableError(
+                        f"{name!r} line {line} is no JSON object: write one object a line"
+                    ) from None
                 yield record

@@ -41,7 +41,9 @@ def _rows_as_lists(value: list[Any]) -> Shape | None:
 def _split(value: dict[str, Any]) -> Shape | None:
     """As pandas writes with orient='split'."""
     names, rows = value.get("columns"), value.get("data")
-    if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+    if not (
+        isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    ):
         return None
     return Shape(tuple(map(str, names)), rows, "columns and rows are under 'columns' and 'data'")
 
@@ -49,7 +51,9 @@ def _split(value: dict[str, Any]) -> Shape | None:
 def _columns(value: dict[str, Any]) -> Shape | None:
     """Each key a column: its values in a list, or by row number as pandas writes."""
     parts = list(value.values())
-    if all(isinstance(part, list) and not any(isinstance(cell, dict | list) for cell in part) for part in parts):
+    if all(
+        isinstance(part, list) and not any(isinstance(cell, dict | list) for cell in part) for part in parts
+    ):
         if len(parts) == 1 or len({len(part) for part in parts}) == 1:
             return Shape(tuple(value), zip_longest(*parts), "each key is a column, its values in a list")
         return None

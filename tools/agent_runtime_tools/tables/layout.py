@@ -12,17 +12,17 @@ from statistics import median_high
 from agent_runtime_tools.tables.cells import is_data, is_missing, is_year
 
 MAX_TITLES = 40  # rows above a header
-NAME_LIKE = re.compile(r".*[_()\[\]/#%].*|[a-z]+[A-Z]\w*|[A-Z]{2,}|\w*\d+\w*")
+NAME_LIKE = re.compile(r"[A-Za-z]|.*[_()\[\]/#%].*|[a-z]+[A-Z]\w*|[A-Z]{2,}|\w*\d+\w*")
 # Words that head columns more often than they fill them. They only spare a doubt, and never decide a value.
-HEADINGS = frozenset(
-    """
+_HEADINGS = """
     account address age amount area balance category city client code colour color comment company country county
     currency customer date day department description destination dst email employee first firm from gender group
-    id item key kind label land last left letter letters location month name note notes number order party payee payer person
-    phone place price product quantity rate ref reference region right role sex size sku source src state status
-    store street subject supplier surname tag target team text time title to town type unit user value vendor word year zip
-    """.split()
-)
+    id item key kind label land last left letter letters location month name note notes number order party payee
+    payer person phone place price product quantity rate ref reference region right role sex size sku source src
+    state status store street subject supplier surname tag target team text time title to town type unit user value
+    vendor word year zip
+"""
+HEADINGS = frozenset(_HEADINGS.split())
 
 Row = Sequence[str]
 

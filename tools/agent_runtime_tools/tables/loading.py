@@ -8,8 +8,9 @@ Not covered: views and macros of a database file (its tables alone are taken), f
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -22,12 +23,12 @@ from agent_runtime_tools.tables.json_file import stage_json
 from agent_runtime_tools.tables.native import stage_duckdb, stage_parquet
 from agent_runtime_tools.tables.settings import FileSettings
 from agent_runtime_tools.tables.sqlite_file import stage_sqlite
-from agent_runtime_tools.tables.staged import Staged
+from agent_runtime_tools.tables.staged import Staged, check_width
 from agent_runtime_tools.tables.text_file import stage_text
 from agent_runtime_tools.tables.types import Reading
 
-MAX_COLUMNS = 1_000  # a model cannot read more names than that
 MAX_TABLES = 500
+SMALL_BYTES = 128 * 2**20  # below it the cells are staged in memory
 
 TEXT_ENDINGS = frozenset({".csv", ".tsv", ".tab", ".txt", ".psv", ".dat"})
 JSON_ENDINGS = frozenset({".json", ".jsonl", ".ndjson"})
@@ -55,9 +56,19 @@ def load_file(
     """
     try:
         _check_readable(path)
-        return _create_all(database, path, folder, taken, settings)
+        readings = _create_all(database, path, folder, taken, settings)
+        _check_named(readings, settings)
     except (duckdb.Error, OSError, UnicodeError) as error:
         raise TableError(_explain(path, error)) from None
+    return readings
+
+
+def _check_named(readings: Sequence[Reading], settings: FileSettings) -> None:
+    """Is every column that was settled there?"""
+    known = [column.name for reading in readings for column in reading.columns]
+    for name in settings.columns:
+        if name not in {column.lower() for column in known}:
+            raise TableError(f"a setting names the column {name!r}; there are: {', '.join(known[:20])}")
 
 
 def _check_readable(path: Path) -> None:
@@ -86,12 +97,13 @@ def _create_all(
 ) -> list[Reading]:
     scratch = folder / "stage.duckdb"
     scratch.unlink(missing_ok=True)
-    database.execute(f"ATTACH {literal(str(scratch))} AS stage")
+    place = ":memory:" if path.stat().st_size < SMALL_BYTES else str(scratch)
+    database.execute(f"ATTACH {literal(place)} AS stage")
     try:
         return list(_created(database, path, folder, taken, settings))
     finally:
         with suppress(duckdb.Error):
-            database.execute("DETACH stage")
+            database.execute("DROP TABLE IF EXISTS stage.cells; DETACH stage")
         scratch.unlink(missing_ok=True)
 
 
@@ -102,15 +114,14 @@ def _created(
     for plain in unpacked(path, folder, READABLE):
         for staged in _staged(database, plain, folder, settings):
             if n_tables == MAX_TABLES:
-                raise TableError(f"{path.name!r} has more than {MAX_TABLES} tables: keep those that are needed")
-            if len(staged.names) > MAX_COLUMNS:
                 raise TableError(
-                    f"{path.name!r} has {len(staged.names)} columns, at most {MAX_COLUMNS} can be used: keep those "
-                    "that are needed"
+                    f"{path.name!r} has more than {MAX_TABLES} tables: keep those that are needed"
                 )
+            check_width(path.name, len(staged.names))
             name = identifier(staged.name, taken)
             taken.add(name.lower())
-            reading = build(database, staged, name, path.name, settings)
+            alias = staged.name if staged.name != name else ""
+            reading = replace(build(database, staged, name, path.name, settings), alias=alias)
             n_tables, n_rows = n_tables + 1, n_rows + reading.n_rows
             yield reading
     if not n_tables:

@@ -13,7 +13,9 @@ from agent_runtime_tools.tables.staged import Staged, stage_typed
 
 def stage_parquet(database: duckdb.DuckDBPyConnection, plain: Plain, folder: Path) -> Staged:
     """Stage one Parquet file."""
-    return _staged(database, plain, plain.stem, "read_parquet(?)", [str(plainly_named(plain.path, folder))], "Parquet")
+    return _staged(
+        database, plain, plain.stem, "read_parquet(?)", [str(plainly_named(plain.path, folder))], "Parquet"
+    )
 
 
 def stage_duckdb(database: duckdb.DuckDBPyConnection, plain: Plain) -> Iterator[Staged]:
@@ -25,7 +27,7 @@ def stage_duckdb(database: duckdb.DuckDBPyConnection, plain: Plain) -> Iterator[
     ).fetchall()
     for schema, table in tables:
         relation = f"source_file.{quoted(schema)}.{quoted(table)}"
-        yield _staged(database, plain, table, relation, [], "DuckDB", alias=table)
+        yield _staged(database, plain, table, relation, [], "DuckDB")
     database.execute("DETACH source_file")
 
 
@@ -36,7 +38,6 @@ def _staged(
     reader: str,
     parameters: list[str],
     kind: str,
-    alias: str = "",
 ) -> Staged:
     names, kinds, n_rows = stage_typed(database, reader, parameters)
     return Staged(
@@ -46,5 +47,4 @@ def _staged(
         typed=frozenset(range(len(kinds))),
         container=" in ".join(filter(None, [kind, plain.container])),
         header="declared",
-        alias=alias,
     )

@@ -17,7 +17,9 @@ WHOLE = r"(?:0|[1-9]\d*)"
 PLAIN = rf"{SIGN}?(?:{WHOLE}(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{{1,3}})?"
 PLUS_MINUS = "replace(replace(replace({x}, '\u2212', '-'), '\u2013', '-'), '+', '')"
 # a currency: a sign with up to three letters before it (US$, R$), three capitals, or a short local word
-MONEY = re.compile(rf"[A-Za-z]{{0,3}}[{CURRENCY}]|[A-Z]{{3}}|(?:Rs|Fr|SFr|kr|K\u010d|z\u0142|Ft|lei|\u0440\u0443\u0431|\u043b\u0432)\.?")
+MONEY = re.compile(
+    rf"[A-Za-z]{{0,3}}[{CURRENCY}]|[A-Z]{{3}}|(?:Rs|Fr|SFr|kr|K\u010d|z\u0142|Ft|lei|\u0440\u0443\u0431|\u043b\u0432)\.?"
+)
 AFFIX = re.compile(rf"[({MINUS}+\s]*(.*?)[{MINUS}+\s]*[.,]?\d(?:.*\d)?[.,]?\s*(.*?)[\s{MINUS})]*")
 IDENTIFIER = re.compile(r"0\d+")
 PHONE = re.compile(r"\+\d{7,15}")
@@ -34,7 +36,11 @@ HABITS = (
     ("decimal-comma", BLANK, ",", False, "blanks group, decimal comma"),
     ("decimal-point", BLANK, ".", False, "blanks group, decimal point"),
 )
+# the commonest, as cheap as can be: a million cells are matched for each column
+INTEGER = Style("number", "number", "number", f"-?{WHOLE}", "{x}")
+DECIMAL = Style("decimal-point", "number", "number", rf"-?{WHOLE}(?:\.\d+)?", "{x}")
 NUMBER = Style("number", "number", "number", PLAIN, PLUS_MINUS)
+SIMPLE = (INTEGER, DECIMAL)
 
 
 def affixes(texts: Sequence[str]) -> tuple[frozenset[str], bool]:
@@ -52,7 +58,9 @@ def number_styles(texts: Sequence[str]) -> Iterator[Style]:
     unit = next(iter(money), "%" if is_percent else "")
     has_marks = any(text.startswith("(") or text.endswith(("-", "\u2212")) for text in texts)
     for key, group, decimal, is_indian, label in HABITS:
-        yield _style(key, _core(group, decimal, is_indian=is_indian), group, decimal, label, unit, has_marks=has_marks)
+        yield _style(
+            key, _core(group, decimal, is_indian=is_indian), group, decimal, label, unit, has_marks=has_marks
+        )
 
 
 def _core(group: str, decimal: str, *, is_indian: bool) -> str:
@@ -65,11 +73,11 @@ def _core(group: str, decimal: str, *, is_indian: bool) -> str:
     return rf"(?:(?:{grouped}|{WHOLE}){tail}|{re.escape(decimal)}\d+)"
 
 
-def _style(
-    key: str, core: str, group: str, decimal: str, label: str, unit: str, *, has_marks: bool
-) -> Style:
+def _style(key: str, core: str, group: str, decimal: str, label: str, unit: str, *, has_marks: bool) -> Style:
     if not (unit or has_marks):
-        return Style(key, "number", label, f"{SIGN}?{core}", _plain(PLUS_MINUS, group, decimal), decimal=decimal)
+        return Style(
+            key, "number", label, f"{SIGN}?{core}", _plain(PLUS_MINUS, group, decimal), decimal=decimal
+        )
     mark = re.escape(unit)
     before = rf"(?:{mark})?" if unit and unit != "%" else ""
     after = rf"\s*{mark}" if unit == "%" else rf"(?:\s*{mark})?" if unit else ""

@@ -14,9 +14,9 @@ from agent_runtime_tools.table_names import literal
 from agent_runtime_tools.tables import numbers
 from agent_runtime_tools.tables.cells import MISSING, is_missing
 from agent_runtime_tools.tables.dates import BOOLEAN, date_styles
-from agent_runtime_tools.tables.numbers import NUMBER, number_styles, plain_number
+from agent_runtime_tools.tables.numbers import DECIMAL, INTEGER, NUMBER, number_styles, plain_number
 from agent_runtime_tools.tables.settled import settled_style
-from agent_runtime_tools.tables.staged import Staged
+from agent_runtime_tools.tables.staged import STAGE, Staged, ask, strip
 from agent_runtime_tools.tables.styles import Style, coverage
 
 MAX_ROUNDS = 6
@@ -81,13 +81,16 @@ def _sampled(database: duckdb.DuckDBPyConnection, staged: Staged) -> list[Column
         return []
     n_rows = max(20, min(SAMPLE_ROWS, SAMPLE_CELLS // len(columns)))
     listed = ", ".join(column.x for column in columns)
-    row = database.execute(f"SELECT max(rowid) FROM {staged.rows}").fetchone()
+    row = database.execute(f"SELECT max(rowid) FROM {STAGE}").fetchone()
     last = int(row[0]) if row and row[0] is not None else 0
     rows = database.execute(
-        f"SELECT {listed} FROM {staged.rows} WHERE rowid < {n_rows} OR rowid > {last - n_rows // 3}"
+        f"SELECT {listed} FROM {STAGE} WHERE rowid < {n_rows} OR rowid > {last - n_rows // 3}"
     ).fetchall()
     for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
         column.sample = dict.fromkeys(str(cell) for cell in cells if cell is not None)
+        if any(text != text.strip() for text in column.sample):
+            strip(database, column.position)
+            column.sample = dict.fromkeys(text.strip() for text in column.sample if text.strip())
     return columns
 
 
@@ -102,8 +105,8 @@ def _propose(column: Column, staged: Staged, settled: Mapping[str, str]) -> None
     column.styles, column.partial = [], None
     if not texts or _are_identifiers(column, texts):
         return
-    if column.position in staged.numeric and all(map(NUMBER.fits, texts)):
-        column.styles = [NUMBER]
+    if column.position in staged.numeric:
+        column.styles = [style for style in (INTEGER, DECIMAL, NUMBER) if all(map(style.fits, texts))][:1]
         return
     column.styles = _fitting(texts)
     if not column.styles:
@@ -113,7 +116,10 @@ def _propose(column: Column, staged: Staged, settled: Mapping[str, str]) -> None
 def _are_identifiers(column: Column, texts: Sequence[str]) -> bool:
     """Digits that are no quantity: leading zeros, international telephone numbers."""
     column.notes.clear()
-    if any(map(numbers.IDENTIFIER.fullmatch, texts)) and _share(texts, lambda text: text.isdigit()) >= MIN_COVERAGE:
+    if (
+        any(map(numbers.IDENTIFIER.fullmatch, texts))
+        and _share(texts, lambda text: text.isdigit()) >= MIN_COVERAGE
+    ):
         column.notes.append("digits with leading zeros are kept as text")
         return True
     if all(map(numbers.PHONE.fullmatch, texts)):
@@ -136,12 +142,15 @@ def _fitting(texts: Sequence[str]) -> list[Style]:
         return _distinct_dates(found)
     if not any(mark.isdigit() for mark in first):
         return []
+    if all(map(INTEGER.fits, texts)):
+        return [INTEGER]
     if all(map(NUMBER.fits, texts)) and not any("." in text for text in texts):
         return [NUMBER]
     styles = [style for style in number_styles(texts) if all(map(style.fits, texts))]
     if not styles and all(map(NUMBER.fits, texts)):
         return [NUMBER]
-    return _distinct_numbers(styles, texts)
+    found = _distinct_numbers(styles, texts)
+    return [DECIMAL] if len(found) == 1 and all(map(DECIMAL.fits, texts)) else found
 
 
 def _distinct_dates(styles: list[Style]) -> list[Style]:
@@ -177,37 +186,45 @@ def _verify(database: duckdb.DuckDBPyConnection, staged: Staged, columns: Iterab
     tried = [(column, style) for column in columns for style in column.styles]
     if not tried:
         return []
-    counts = database.execute(
-        f"SELECT {', '.join(_unfit(column.x, style) for column, style in tried)} FROM {staged.rows}"
-    ).fetchone()
-    assert counts is not None
+    counts = ask(database, [_unfit(column.x, style) for column, style in tried])
+    failed = [(column, style) for (column, style), n_unfit in zip(tried, counts, strict=True) if n_unfit]
     grown: dict[int, Column] = {}
-    for (column, style), (n_unfit, n_missing) in zip(tried, _pairs(counts), strict=True):
-        column.n_missing = n_missing
-        if n_unfit and not column.is_forced and _add_examples(database, staged, column, style):
+    for column, style in failed:
+        column.n_unfit, column.n_missing = _split(database, staged, column, style)
+        if column.is_forced:
+            column.unfit = _examples(database, staged, column, style, 3)
+        elif column.n_unfit and _add_examples(database, staged, column, style):
             grown[column.position] = column
-        elif n_unfit and column.is_forced:
-            column.n_unfit, column.unfit = n_unfit, _examples(database, staged, column, style, 3)
     return list(grown.values())
 
 
 def _unfit(x: str, style: Style) -> str:
-    """SQL that counts the cells that do not fit: those that say something, and those that say they are missing."""
-    is_unfit = f"{x} IS NOT NULL AND NOT {style.sql_fits(x)}"
-    is_word = f"regexp_full_match({x}, {literal(MISSING)})"
-    return f"count(*) FILTER ({is_unfit} AND NOT {is_word}), count(*) FILTER ({is_unfit} AND {is_word})"
+    """SQL that counts the cells that are not written so."""
+    return f"count(*) FILTER ({x} IS NOT NULL AND NOT {style.sql_fits(x)})"
 
 
-def _pairs(counts: Sequence[int]) -> list[tuple[int, int]]:
-    return [(counts[i], counts[i + 1]) for i in range(0, len(counts), 2)]
-
-
-def _add_examples(
+def _split(
     database: duckdb.DuckDBPyConnection, staged: Staged, column: Column, style: Style
-) -> bool:
+) -> tuple[int, int]:
+    """How many cells do not fit and say something, and how many say that they are missing."""
+    x = column.x
+    row = database.execute(
+        f"SELECT count(*) FILTER (NOT is_word), count(*) FILTER (is_word) FROM"
+        f" (SELECT regexp_full_match({x}, {literal(MISSING)}) AS is_word FROM {STAGE}"
+        f" WHERE {x} IS NOT NULL AND NOT {style.sql_fits(x)})"
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _add_examples(database: duckdb.DuckDBPyConnection, staged: Staged, column: Column, style: Style) -> bool:
     """Add cells that do not fit to the sample; were there any that it had not?"""
     before = len(column.sample)
-    column.sample |= dict.fromkeys(_examples(database, staged, column, style, MAX_EXAMPLES))
+    found = _examples(database, staged, column, style, MAX_EXAMPLES)
+    if any(text != text.strip() for text in found):
+        strip(database, column.position)
+        return True
+    column.sample |= dict.fromkeys(found)
     if len(column.sample) > before:
         return True
     column.styles = [other for other in column.styles if other is not style]  # a date that is none
@@ -220,7 +237,7 @@ def _examples(
 ) -> list[str]:
     x = column.x
     rows = database.execute(
-        f"SELECT {x}, min(rowid) AS first FROM {staged.rows} WHERE {x} IS NOT NULL AND NOT {style.sql_fits(x)}"
+        f"SELECT {x}, min(rowid) AS first FROM {STAGE} WHERE {x} IS NOT NULL AND NOT {style.sql_fits(x)}"
         f" AND NOT regexp_full_match({x}, {literal(MISSING)}) GROUP BY {x} ORDER BY first LIMIT {limit}"
     ).fetchall()
     return [str(row[0]) for row in rows]
@@ -233,19 +250,10 @@ def _give_up(column: Column) -> None:
         column.partial = None
 
 
-def _count_partial(
-    database: duckdb.DuckDBPyConnection, staged: Staged, columns: Sequence[Column]
-) -> None:
+def _count_partial(database: duckdb.DuckDBPyConnection, staged: Staged, columns: Sequence[Column]) -> None:
     """How many cells the best style of a mixed column leaves over."""
-    if not columns:
-        return
-    styled = [(column, column.partial) for column in columns if column.partial]
-    counts = database.execute(
-        f"SELECT {', '.join(_unfit(column.x, style) for column, style in styled)} FROM {staged.rows}"
-    ).fetchone()
-    assert counts is not None
-    for (column, style), (n_unfit, n_missing) in zip(styled, _pairs(counts), strict=True):
-        column.n_unfit, column.n_missing = n_unfit, n_missing
+    for column in columns:
+        style = column.partial
+        assert style is not None
+        column.n_unfit, column.n_missing = _split(database, staged, column, style)
         column.unfit = _examples(database, staged, column, style, 3)
-
-

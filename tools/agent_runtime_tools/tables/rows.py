@@ -36,14 +36,18 @@ class Fitter:
         Raises:
             TableError: A row is too wide; its line is named.
         """
-        held: list[tuple[Record, bool]] = []  # what may prove to be remarks, and whether a blank line was above
+        held: list[
+            tuple[Record, bool]
+        ] = []  # what may prove to be remarks, and whether a blank line was above
         is_after_blank = False
         for record in records:
             self.line = record[0]
             if not any(cell.strip() for cell in record[1]):
                 is_after_blank = True
                 continue
-            if len(held) < MAX_FEET and self._may_be_foot(record[1], is_after_blank=is_after_blank or bool(held)):
+            if len(held) < MAX_FEET and self._may_be_foot(
+                record[1], is_after_blank=is_after_blank or bool(held)
+            ):
                 held.append((record, is_after_blank))
                 continue
             for earlier, _ in held:

@@ -10,10 +10,14 @@ from agent_runtime_tools.tables.styles import Style, coverage
 
 DIGITS = r"-?\d{1,15}(?:\.\d+)?"
 EPOCH = "TRY_CAST(make_timestamp(CAST(CAST({x} AS DOUBLE) * %s AS BIGINT)) AS TIMESTAMP)"
-EXCEL_DAY = "TIMESTAMP '1899-12-30' + to_microseconds(CAST(round(CAST({x} AS DOUBLE) * 86400) * 1000000 AS BIGINT))"
+EXCEL_DAY = (
+    "TIMESTAMP '1899-12-30' + to_microseconds(CAST(round(CAST({x} AS DOUBLE) * 86400) * 1000000 AS BIGINT))"
+)
 COUNTED = {
     "epoch": Style("epoch", "timestamp", "seconds since 1970, UTC", DIGITS, EPOCH % "1000000", "TIMESTAMP"),
-    "epoch-ms": Style("epoch-ms", "timestamp", "milliseconds since 1970, UTC", DIGITS, EPOCH % "1000", "TIMESTAMP"),
+    "epoch-ms": Style(
+        "epoch-ms", "timestamp", "milliseconds since 1970, UTC", DIGITS, EPOCH % "1000", "TIMESTAMP"
+    ),
     "excel-day": Style("excel-day", "timestamp", "Excel's day numbers", DIGITS, EXCEL_DAY, "TIMESTAMP"),
 }
 

@@ -45,8 +45,8 @@ def _tables(
 ) -> Iterator[Staged]:
     source.execute("PRAGMA trusted_schema = OFF")
     named = source.execute(
-        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        " AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY rowid"
+        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view')"
+        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY rowid"
     ).fetchall()
     views = [name for name, kind in named if kind == "view"]
     for number, (name, _) in enumerate(row for row in named if row[1] == "table"):
@@ -75,13 +75,17 @@ def _stage_table(
 
     source.text_factory = decode
     listed = ", ".join(quoted(column) for column, _ in columns)
-    rows = source.execute(f"SELECT {listed} FROM {quoted(name)}")  # noqa: S608 - quoted identifiers
+    rows = source.execute(f"SELECT {listed} FROM {quoted(name)}")
     spool = folder / "spool.csv"
     spooled = spool_rows(rows, spool, len(columns), keeps_empty=True)
     source.text_factory = str
     n_rows = stage(database, spooled_reader(len(columns)), [str(spool)], len(columns))
     spool.unlink()
-    text = f"{len(strays)} texts are not UTF-8 and are read as cp1252, the first as {as_western(strays[0])!r}" if strays else ""
+    text = (
+        f"{len(strays)} texts are not UTF-8 and are read as cp1252, the first as {as_western(strays[0])!r}"
+        if strays
+        else ""
+    )
     return Staged(
         name=name,
         names=tuple(column for column, _ in columns),
@@ -92,5 +96,4 @@ def _stage_table(
         notes=(note,) if note else (),
         container=" in ".join(filter(None, ["SQLite", plain.container])),
         header="declared",
-        alias=name,
     )

@@ -8,7 +8,7 @@ off, all of it said. A row that is too wide is an error that names its line.
 import csv
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -29,7 +29,7 @@ from agent_runtime_tools.tables.layout import Layout, find_layout
 from agent_runtime_tools.tables.rows import Fitter
 from agent_runtime_tools.tables.settings import FileSettings
 from agent_runtime_tools.tables.spool import plainly_named, spooled_reader
-from agent_runtime_tools.tables.staged import Staged, stage
+from agent_runtime_tools.tables.staged import Staged, check_width, drop, stage
 from agent_runtime_tools.tables.types import Doubt, LeftOut
 
 MAX_HEAD_RECORDS = 1_000
@@ -64,13 +64,13 @@ def stage_text(
     if _is_clean(text):
         n_rows = _stage_plainly(database, text, folder)
         if n_rows is not None:
-            has_header = text.layout.header == 0
-            return _staged(text, n_rows - has_header, dropped=frozenset({0} if has_header else ()))
+            n_rows -= drop(database, [0] if text.layout.header == 0 else [])
+            return _staged(text, n_rows)
     spool = folder / "spool.csv"
     _spool(text, spool)
     n_rows = stage(database, spooled_reader(text.width), [str(spool)], text.width)
     spool.unlink()
-    return _staged(text, n_rows, dropped=frozenset())
+    return _staged(text, n_rows)
 
 
 def _open(plain: Plain, folder: Path, settings: FileSettings) -> _Text:
@@ -82,7 +82,9 @@ def _open(plain: Plain, folder: Path, settings: FileSettings) -> _Text:
         try:
             rewrite(plain.path, path, encoding)
         except UnicodeError as error:
-            raise TableError(f"{name!r} is not written in {encoding.name}: {error.reason if hasattr(error, 'reason') else error}") from None
+            raise TableError(
+                f"{name!r} is not written in {encoding.name}: {error.reason if hasattr(error, 'reason') else error}"
+            ) from None
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.read(HEAD_CHARACTERS + 1)
     if not head.strip():
@@ -92,9 +94,12 @@ def _open(plain: Plain, folder: Path, settings: FileSettings) -> _Text:
     dialect = find_dialect(head[:HEAD_CHARACTERS], settings.delimiter)
     records = _head_records(name, head, dialect)
     rows = [cells for _, cells in records]
+    check_width(name, max(map(len, rows), default=0))
     settled = None if settings.header is None else _row_of_line(records, settings.header)
     layout = find_layout(rows, settled)
     layout, doubts = _with_row_names(layout, rows)
+    if layout.header >= 0 and not doubts:  # what is wider than the header is no row of this table
+        layout = replace(layout, names=layout.names[: len(rows[layout.header])])
     text = _Text(plain, path, encoding, dialect, records, layout, len(layout.names), doubts=doubts)
     _say(text)
     return text
@@ -204,7 +209,10 @@ def _stage_plainly(database: duckdb.DuckDBPyConnection, text: _Text, folder: Pat
 def _spool(text: _Text, target: Path) -> None:
     """Write the rows anew, each as wide as the table."""
     fitter = Fitter(text.plain.name, text.width)
-    with text.path.open(encoding="utf-8-sig", newline="") as file, target.open("w", encoding="utf-8", newline="") as out:
+    with (
+        text.path.open(encoding="utf-8-sig", newline="") as file,
+        target.open("w", encoding="utf-8", newline="") as out,
+    ):
         writer = csv.writer(out, lineterminator="\n")
         records = itertools.islice(_records(file, text.dialect), text.layout.first_row, None)
         try:
@@ -216,7 +224,7 @@ def _spool(text: _Text, target: Path) -> None:
     text.notes += fitter.notes()
 
 
-def _staged(text: _Text, n_rows: int, *, dropped: frozenset[int]) -> Staged:
+def _staged(text: _Text, n_rows: int) -> Staged:
     layout = text.layout
     header = "none" if layout.header < 0 else f"line {text.head[layout.header][0]}"
     if layout.group >= 0:
@@ -225,7 +233,6 @@ def _staged(text: _Text, n_rows: int, *, dropped: frozenset[int]) -> Staged:
         name=text.plain.stem,
         names=layout.names,
         n_rows=n_rows,
-        dropped=dropped,
         left_out=tuple(text.left_out),
         doubts=tuple(text.doubts),
         notes=tuple(text.notes),

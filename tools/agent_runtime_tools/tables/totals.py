@@ -13,7 +13,7 @@ import duckdb
 
 from agent_runtime_tools.table_names import literal
 from agent_runtime_tools.tables.cells import shown
-from agent_runtime_tools.tables.staged import Staged, row_cells
+from agent_runtime_tools.tables.staged import STAGE, Staged, row_cells
 from agent_runtime_tools.tables.types import Doubt, LeftOut
 
 # The words of the languages whose styles of numbers are read. They propose a row; the sum decides.
@@ -30,7 +30,11 @@ TOLERANCE = Decimal("0.006")  # cents that were rounded before they were summed,
 
 
 def leave_out_totals(
-    database: duckdb.DuckDBPyConnection, staged: Staged, labels: Sequence[int], values: Mapping[int, str], file: str
+    database: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    labels: Sequence[int],
+    values: Mapping[int, str],
+    file: str,
 ) -> Staged:
     """The table without its totals. `labels` are columns of words, `values` columns of numbers and their SQL."""
     if not values or staged.n_rows < 2:
@@ -50,12 +54,12 @@ def _candidates(
     database: duckdb.DuckDBPyConnection, staged: Staged, labels: Sequence[int]
 ) -> tuple[list[tuple[int, str]], int]:
     """Rows that call themselves totals, with the cell that says so, and the number of the last row."""
-    found = database.execute(f"SELECT max(rowid) FROM {staged.rows}").fetchone()
+    found = database.execute(f"SELECT max(rowid) FROM {STAGE}").fetchone()
     last = int(found[0]) if found and found[0] is not None else -1
     rows: dict[int, str] = {}
     for i in labels:
         matches = database.execute(
-            f"SELECT rowid, c{i} FROM {staged.rows} WHERE length(c{i}) < 60 AND"
+            f"SELECT rowid, c{i} FROM {STAGE} WHERE length(c{i}) < 60 AND"
             f" (regexp_full_match(c{i}, {literal(LOOSE)}) OR regexp_full_match(c{i}, {literal(AVERAGE)}))"
             f" ORDER BY rowid LIMIT {MAX_ROWS}"
         ).fetchall()
@@ -99,18 +103,25 @@ def _matches(database: duckdb.DuckDBPyConnection, text: str, pattern: str) -> bo
     return bool(row and row[0])
 
 
-def _cells(database: duckdb.DuckDBPyConnection, row: int, values: Mapping[int, str]) -> tuple[Decimal | None, ...]:
+def _cells(
+    database: duckdb.DuckDBPyConnection, row: int, values: Mapping[int, str]
+) -> tuple[Decimal | None, ...]:
     listed = ", ".join(f"TRY_CAST({sql} AS VARCHAR)" for sql in values.values())
-    cells = database.execute(f"SELECT {listed} FROM stage.cells WHERE rowid = {row:d}").fetchone() or ()
+    cells = database.execute(f"SELECT {listed} FROM {STAGE} WHERE rowid = {row:d}").fetchone() or ()
     return tuple(None if cell is None else Decimal(str(cell)) for cell in cells)
 
 
 def _aggregate(
-    database: duckdb.DuckDBPyConnection, staged: Staged, values: Mapping[int, str], since: int, row: int, name: str
+    database: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    values: Mapping[int, str],
+    since: int,
+    row: int,
+    name: str,
 ) -> list[tuple[Decimal, int]]:
     listed = ", ".join(f"CAST({name}({sql}) AS VARCHAR), count({sql})" for sql in values.values())
     found = database.execute(
-        f"SELECT {listed} FROM {staged.rows} WHERE rowid > {since:d} AND rowid < {row:d}"
+        f"SELECT {listed} FROM {STAGE} WHERE rowid > {since:d} AND rowid < {row:d}"
     ).fetchone()
     assert found is not None
     return [(Decimal(str(found[i] or 0)), int(found[i + 1])) for i in range(0, len(found), 2)]
@@ -121,19 +132,28 @@ def _is_close(value: Decimal, total: Decimal, n: int) -> bool:
 
 
 def _apply(
-    database: duckdb.DuckDBPyConnection, staged: Staged, row: int, label: str, found: str, file: str, *, is_last: bool
+    database: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    row: int,
+    label: str,
+    found: str,
+    file: str,
+    *,
+    is_last: bool,
 ) -> tuple[Staged, bool]:
     cells = shown([str(cell) for cell in row_cells(database, row) if cell is not None])
     where = "last row" if is_last else "inside"
     keep = f"{file}=totals:keep"
     if found != "named":
         why = f"it is the {found} of rows above"
-        return staged.without([row], LeftOut(where, cells, why)), True
+        return staged.without(database, [row], LeftOut(where, cells, why)), True
     if is_last:
         text = f"the last row ({cells}) is left out as a total, but it is not the sum of the rows above it"
-        left = staged.without([row], LeftOut(where, cells, f"it calls itself {label!r}"))
+        left = staged.without(database, [row], LeftOut(where, cells, f"it calls itself {label!r}"))
     else:
-        text = f"the row ({cells}) stays, though it calls itself {label!r}: it is not the sum of rows above it"
+        text = (
+            f"the row ({cells}) stays, though it calls itself {label!r}: it is not the sum of rows above it"
+        )
         left = staged
     return _doubted(left, Doubt("", text, (keep,) if is_last else ())), is_last
 

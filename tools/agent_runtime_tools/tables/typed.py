@@ -4,6 +4,7 @@ DECIMAL keeps cents exact (ten times 0.1 is 1). Fractions finer than a hundredth
 DOUBLE, unless that would lose digits.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ import duckdb
 
 from agent_runtime_tools.table_names import literal
 from agent_runtime_tools.tables.cells import MISSING
+from agent_runtime_tools.tables.numbers import DECIMAL, INTEGER
 from agent_runtime_tools.tables.readings import Column
-from agent_runtime_tools.tables.staged import Staged
+from agent_runtime_tools.tables.staged import Staged, ask
 from agent_runtime_tools.tables.styles import Style
 
 MAX_DIGITS = 38
@@ -38,7 +40,9 @@ def type_columns(
 ) -> list[Typed]:
     """The types that hold every value."""
     numeric = [(column, style) for column, style in columns if style.family == "number"]
-    extents = dict(zip((column.position for column, _ in numeric), _extents(database, staged, numeric), strict=True))
+    extents = dict(
+        zip((column.position for column, _ in numeric), _extents(database, staged, numeric), strict=True)
+    )
     return [
         _number(column, style, extents[column.position])
         if style.family == "number"
@@ -49,11 +53,13 @@ def type_columns(
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    n_whole: int
-    n_fraction: int
-    n_least: int  # digits of the shortest fraction
-    has_exponent: bool
-    has_trailing_zero: bool
+    """Digits of the longest numbers; None where no cell has a fraction."""
+
+    n_whole: int | None
+    n_fraction: int | None = None
+    n_least: int | None = None  # digits of the shortest fraction
+    has_trailing_zero: bool | None = None
+    has_exponent: bool | None = None
 
 
 def _extents(
@@ -61,37 +67,39 @@ def _extents(
 ) -> list[_Extent]:
     if not columns:
         return []
-    parts: list[str] = []
-    for column, style in columns:
-        value = style.sql(column.x)
-        fits = style.sql_fits(column.x)
-        point = f"instr({value}, '.')"
-        fraction = f"length({value}) - {point}"
-        parts += [
-            f"max(length(ltrim(split_part({value}, '.', 1), '-'))) FILTER ({fits})",
-            f"max({fraction}) FILTER ({point} > 0 AND {fits})",
-            f"min({fraction}) FILTER ({point} > 0 AND {fits})",
-            f"bool_or(contains(lower({value}), 'e')) FILTER ({fits})",
-            f"bool_or({point} > 0 AND ends_with({value}, '0')) FILTER ({fits})",
-        ]
-    row = database.execute(f"SELECT {', '.join(parts)} FROM {staged.rows}").fetchone()
-    assert row is not None
-    return [
-        _Extent(row[i] or 0, row[i + 1] or 0, row[i + 2] or 0, bool(row[i + 3]), bool(row[i + 4]))
-        for i in range(0, len(row), 5)
+    measures = [_measures(column, style) for column, style in columns]
+    values = iter(ask(database, [part for parts in measures for part in parts]))
+    return [_Extent(*itertools.islice(values, len(parts))) for parts in measures]
+
+
+def _measures(column: Column, style: Style) -> list[str]:
+    """SQL for what can vary in the style."""
+    value = style.sql(column.x)
+    fits = "" if not (column.n_unfit or column.n_missing) else f" FILTER ({style.sql_fits(column.x)})"
+    if style is INTEGER:
+        return [f"max(strlen({value})){fits}"]
+    point, sized = f"instr({value}, '.')", f"strlen({value})"
+    fraction = f"CASE WHEN {point} > 0 THEN {sized} - {point} END"
+    measures = [
+        f"max(CASE WHEN {point} = 0 THEN {sized} ELSE {point} - 1 END){fits}",
+        f"max({fraction}){fits}",
+        f"min({fraction}){fits}",
+        f"bool_or({point} > 0 AND ends_with({value}, '0')){fits}",
     ]
+    return measures if style is DECIMAL else [*measures, f"bool_or(contains(lower({value}), 'e')){fits}"]
 
 
 def _number(column: Column, style: Style, extent: _Extent) -> Typed:
-    n_digits = extent.n_whole + extent.n_fraction
-    is_native_noise = extent.n_fraction > MONEY_SCALE and n_digits <= DOUBLE_DIGITS + 1
-    if extent.has_exponent or n_digits > MAX_DIGITS or is_native_noise:
+    n_whole, n_fraction = extent.n_whole or 1, extent.n_fraction or 0
+    n_digits = n_whole + n_fraction
+    is_measured = n_fraction > MONEY_SCALE and n_digits <= DOUBLE_DIGITS + 1
+    if extent.has_exponent or n_digits > MAX_DIGITS or is_measured:
         kind = "DOUBLE"
-    elif extent.n_fraction:
-        kind = f"DECIMAL({max(MIN_PRECISION, min(MAX_DIGITS, n_digits + 1))},{extent.n_fraction})"
+    elif n_fraction:
+        kind = f"DECIMAL({max(MIN_PRECISION, min(MAX_DIGITS, n_digits + 1))},{n_fraction})"
     else:
-        kind = "BIGINT" if extent.n_whole <= BIGINT_DIGITS else "HUGEINT"
-    is_uneven = extent.n_least != extent.n_fraction and extent.has_trailing_zero
+        kind = "BIGINT" if n_whole <= BIGINT_DIGITS else "HUGEINT"
+    is_uneven = extent.n_least != extent.n_fraction and bool(extent.has_trailing_zero)
     value = f"TRY_CAST({style.sql(column.x)} AS {kind})"
     return Typed(style, kind, _guarded(column, style, value), is_uneven, is_rounded=n_digits > MAX_DIGITS)
 
