@@ -110,7 +110,7 @@ WIDE = ",".join(f"c{at}" for at in range(200)) + "\n" + ",".join(map(str, range(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n1,2\n3\n4,5,6\n", "line 3 has 1 field where the first line has 2"),
+        ("a,b\n1,2\n3\n4,5,6\n", "line 4 has 3 fields where the first line has 2"),
         ("a,b\n", "has 0 rows"),
         ("", "'t.csv'"),
     ],

@@ -105,6 +105,8 @@ LATE = "k,v\n" + "1,5\n" * 25_000
         # encodings
         ("r,v\nJos\u00e9,1\nZo\u00eb,3\n".encode("latin-1"), "min(r)", "Jos\u00e9", ""),
         ("r,v\nMot\u00f6r\u2019s,1\n".encode("cp1252"), "min(r)", "Mot\u00f6r\u2019s", ""),
+        ("\u0438\u043c\u044f;v\n\u0418\u0432\u0430\u043d;3\n".encode("cp1251"), "sum(v)", 3, "a guess"),
+        ("k,v\na,12E4\nb,13E7\n", "count(*)", 2, "may be a code"),
         ("r,v\nJos\u00e9,1\nb,3\n".encode("utf-16"), "sum(v)", 4, ""),
         ("r,v\nJos\u00e9,1\nb,3\n".encode("utf-16-le"), "sum(v)", 4, ""),
     ],
@@ -226,3 +228,24 @@ def test_a_setting_settles_what_is_in_doubt(ask, tmp_path, content, setting, que
 def test_a_setting_that_fits_nothing_says_what_would(ask, tmp_path, setting, message):
     with pytest.raises(TableError, match=message):
         ask(write(tmp_path / "f.csv", "k,v\na,1\n"), "SELECT 1", setting)
+
+
+def test_a_workbook_that_is_called_csv_is_a_workbook(ask, tmp_path):
+    workbook(tmp_path / "f.xlsx", [["k", "v"], ["a", 1], ["b", 3]]).rename(tmp_path / "f.csv")
+
+    assert ask(tmp_path / "f.csv", "SELECT sum(v) FROM f")[0] == [(4,)]
+
+
+def test_a_parquet_file_has_no_nan_in_its_sums_and_its_times_in_utc(ask, tmp_path):
+    path = tmp_path / "f.parquet"
+    with duckdb.connect() as database:
+        database.execute(
+            "COPY (FROM (VALUES (1.5, to_timestamp(0)), ('nan'::DOUBLE, to_timestamp(0))) t(v, \"at\"))"
+            f" TO '{path}' (FORMAT parquet)"
+        )
+
+    rows, said = ask(path, 'SELECT sum(v), min(t."at")::VARCHAR FROM f AS t')
+
+    assert rows == [(1.5, "1970-01-01 00:00:00")]
+    assert "not a number" in said
+    assert "in UTC" in said

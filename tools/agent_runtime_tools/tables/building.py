@@ -160,6 +160,9 @@ def _column(
     if typed.is_uneven and column.position not in staged.numeric:
         text = f"{name} has values such as 1.10 beside 1.9: read as decimals, they may be versions"
         doubts.append(Doubt(name, text, (f"{address}=text", f"{address}=number")))
+    if typed.style.family == "number" and (code := next(filter(numbers.CODE.fullmatch, column.texts), "")):
+        text = f"{name} has values such as {code}: read as a number with a power of ten, it may be a code"
+        doubts.append(Doubt(name, text, (f"{address}=text", f"{address}=number")))
     if typed.is_rounded:
         notes.append("numbers of more than 38 digits are rounded")
     label = f"{style.label}, {typed.kind}" if style.family == "number" else style.label
@@ -265,6 +268,9 @@ def _typed_column(database: duckdb.DuckDBPyConnection, staged: Staged, name: str
     position = distinct(staged.names).index(name)
     x = f"c{position}"
     kind = next(str(row[1]) for row in database.execute(f"DESCRIBE {STAGE}").fetchall() if row[0] == x)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        reading = ColumnReading(name, "TIMESTAMP", "as declared", ("times with a zone, in UTC here",))
+        return Built(reading, f"make_timestamp(epoch_us({x}))")
     if kind in {"DOUBLE", "FLOAT"}:
         row = database.execute(f"SELECT count(*) FILTER (isnan({x})) FROM {STAGE}").fetchone()
         if row and row[0]:

@@ -37,11 +37,15 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A file to read: `path` where it lies, `name` as the user knows it, `container` what it came out of."""
+    """A file to read: `path` where it lies, `name` as the user knows it, `container` what it came out of.
+
+    `true_ending` is what its first bytes call for, where that is another one than its name has.
+    """
 
     path: Path
     name: str
     container: str = ""
+    true_ending: str = ""
 
     @property
     def stem(self) -> str:
@@ -49,7 +53,7 @@ class Plain:
 
     @property
     def ending(self) -> str:
-        return PurePosixPath(self.name).suffix.lower()
+        return self.true_ending or PurePosixPath(self.name).suffix.lower()
 
 
 def unpacked(path: Path, folder: Path, readable: frozenset[str]) -> Iterator[Plain]:

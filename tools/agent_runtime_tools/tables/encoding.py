@@ -24,7 +24,7 @@ MARKS = (
 WESTERN = "cp1252"
 # each family by the one that holds the others
 CANDIDATES = [WESTERN, "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r", "cp932", "gb18030", "big5", "euc_kr"]
-MIN_FOREIGN = 12  # letters beyond ASCII that another alphabet must show before it is believed
+MIN_ALONE = 0.6  # of the letters beyond ASCII, in a western language
 MAX_STRAY = 0.1  # of all that is beyond ASCII, in a file that is UTF-8 but for them
 
 
@@ -119,21 +119,21 @@ def _around(data: bytes) -> bytes:
 
 
 def _guess(sample: bytes) -> Encoding:
+    """Letters of western Europe stand alone among ASCII ones; anything else is a guess, and said to be one."""
+    if _is_western(as_western(sample)):
+        return Encoding(WESTERN, errors="western")
     from charset_normalizer import from_bytes  # noqa: PLC0415 - most files are UTF-8
 
     best = from_bytes(sample, cp_isolation=CANDIDATES, threshold=0.3).best()
-    n_high = sum(byte > 127 for byte in sample)
     found = best.encoding if best is not None else WESTERN
-    if found != WESTERN and n_high < MIN_FOREIGN:
-        found = WESTERN
-    try:
-        sample.decode(found)
-    except UnicodeDecodeError:
-        found = "latin-1" if found == WESTERN else found
-    others = [name for name in (best.could_be_from_charset if best is not None else []) if name != found]
-    is_clear = found == WESTERN or n_high >= MIN_FOREIGN
-    doubt = "" if is_clear and not (found != WESTERN and others) else f"read as {found}"
+    doubt = f"the file is no UTF-8 and is read as {found}, which is a guess"
     return Encoding(found, doubt=doubt, errors="western" if found == WESTERN else "replace")
+
+
+def _is_western(text: str) -> bool:
+    high = [i for i, letter in enumerate(text) if letter > "\x7f"]
+    alone = sum(not (i and text[i - 1] > "\x7f") for i in high)
+    return alone >= MIN_ALONE * len(high) and all(text[i] in _WESTERN_LETTERS for i in high)
 
 
 def _western(error: UnicodeError) -> tuple[str, int]:
@@ -143,6 +143,12 @@ def _western(error: UnicodeError) -> tuple[str, int]:
     return as_western(data), error.end
 
 
+_WESTERN_LETTERS = frozenset(
+    map(chr, {*range(0xC0, 0x100), 0x20AC, 0x2018, 0x2019, 0x201C, 0x201D, 0x2013, 0x2014, 0xA0, 0xB0})
+) - {
+    "\u00d7",
+    "\u00f7",
+}
 _HOLES = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 
 

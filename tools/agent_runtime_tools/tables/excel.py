@@ -79,12 +79,17 @@ def _modern(plain: Plain) -> tuple[Iterator[Sheet], list[str]]:
     import openpyxl  # noqa: PLC0415 - it takes 0.2 s to import, and few tasks bring a workbook
 
     _check_size(plain)
-    book = openpyxl.load_workbook(plain.path, read_only=True, data_only=True)
+    file = plain.path.open("rb")  # by its bytes: openpyxl refuses a path with another ending
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except BaseException:
+        file.close()
+        raise
     hidden = [sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible"]
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
 
     def sheets() -> Iterator[Sheet]:
-        with closing(book), zipfile.ZipFile(plain.path) as archive:
+        with closing(file), closing(book), zipfile.ZipFile(plain.path) as archive:
             for sheet in visible:
                 merged, n_unstored, n_hidden = _survey(archive, sheet._worksheet_path)
                 title = plain.stem if len(visible) == 1 else sheet.title
@@ -159,8 +164,11 @@ def _value(cell: Any) -> object:  # noqa: ANN401
 def _other(plain: Plain) -> tuple[Iterator[Sheet], list[str]]:
     import python_calamine  # noqa: PLC0415 - old workbooks are rare
 
-    book = python_calamine.CalamineWorkbook.from_path(str(plain.path))
-    visible = [meta.name for meta in book.sheets_metadata if "Visible" in str(meta.visible)]
+    with plain.path.open("rb") as file:
+        book = python_calamine.CalamineWorkbook.from_filelike(file)
+    visible = [
+        meta.name for meta in book.sheets_metadata if meta.visible == python_calamine.SheetVisibleEnum.Visible
+    ]
     hidden = [meta.name for meta in book.sheets_metadata if meta.name not in visible]
 
     def sheets() -> Iterator[Sheet]:

@@ -36,6 +36,12 @@ PARQUET_ENDINGS = frozenset({".parquet", ".pq"})
 EXCEL_ENDINGS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 DATABASE_ENDINGS = frozenset({".db", ".db3", ".sqlite", ".sqlite3", ".duckdb", ".ddb"})
 READABLE = TEXT_ENDINGS | JSON_ENDINGS | PARQUET_ENDINGS | EXCEL_ENDINGS | DATABASE_ENDINGS
+MAGICS = {
+    b"PK\x03\x04": (".xlsx", ".xlsm", ".xlsb", ".ods"),
+    b"\xd0\xcf\x11\xe0": (".xls", ".xlsx", ".xlsm"),  # an .xlsx of this kind is locked by a password
+    b"PAR1": (".parquet", ".pq"),
+    b"SQLite format 3\x00": (".sqlite", ".sqlite3", ".db", ".db3"),
+}
 SQLITE_MAGIC = b"SQLite format 3\x00"
 DUCKDB_MAGIC = b"DUCK"  # after a checksum of 8 bytes
 
@@ -133,7 +139,8 @@ def _created(
 def _staged(
     database: duckdb.DuckDBPyConnection, plain: Plain, folder: Path, settings: FileSettings
 ) -> Iterator[Staged]:
-    """The tables of a plain file, by its ending."""
+    """The tables of a plain file, by what it is, or else by its ending."""
+    plain = replace(plain, true_ending=_true_ending(plain))
     ending = plain.ending
     if ending in TEXT_ENDINGS:
         yield stage_text(database, plain, folder, settings)
@@ -145,6 +152,16 @@ def _staged(
         yield from stage_workbook(database, plain, folder, settings)
     else:
         yield from _of_database(database, plain, folder)
+
+
+def _true_ending(plain: Plain) -> str:
+    """The ending that the first bytes call for: a workbook called .csv is a workbook."""
+    with plain.path.open("rb") as file:
+        magic = file.read(16)
+    for start, endings in MAGICS.items():
+        if magic.startswith(start) and plain.ending not in endings:
+            return endings[0]
+    return plain.ending
 
 
 def _of_database(database: duckdb.DuckDBPyConnection, plain: Plain, folder: Path) -> Iterator[Staged]:

@@ -23,6 +23,7 @@ MONEY = re.compile(
 AFFIX = re.compile(rf"[({MINUS}+\s]*(.*?)[{MINUS}+\s]*[.,]?\d(?:.*\d)?[.,]?\s*(.*?)[\s{MINUS})]*")
 IDENTIFIER = re.compile(r"0\d+")
 PHONE = re.compile(r"\+\d{7,15}")
+CODE = re.compile(r"\d+[eE]\d+")  # 12E4: a number, or the name of a part
 EIGHT_DIGITS = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 
 # (setting, what groups the digits, decimal mark, groups of two as in India, in words)

@@ -22,6 +22,7 @@ BIGINT_DIGITS = 18
 MONEY_SCALE = 4
 DOUBLE_DIGITS = 17
 MIN_PRECISION = 18
+VERSION_DIGITS = 2  # of its first part, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _measures(column: Column, style: Style) -> list[str]:
         f"max(CASE WHEN {point} = 0 THEN {sized} ELSE {point} - 1 END){fits}",
         f"max({fraction}){fits}",
         f"min({fraction}){fits}",
-        f"bool_or({point} > 0 AND ends_with({value}, '0')){fits}",
+        f"bool_or({point} > 0 AND ends_with({value}, '0') AND NOT ends_with({value}, '.0')){fits}",
     ]
     return measures if style is DECIMAL else [*measures, f"bool_or(contains(lower({value}), 'e')){fits}"]
 
@@ -99,7 +100,7 @@ def _number(column: Column, style: Style, extent: _Extent) -> Typed:
         kind = f"DECIMAL({max(MIN_PRECISION, min(MAX_DIGITS, n_digits + 1))},{n_fraction})"
     else:
         kind = "BIGINT" if n_whole <= BIGINT_DIGITS else "HUGEINT"
-    is_uneven = extent.n_least != extent.n_fraction and bool(extent.has_trailing_zero)
+    is_uneven = n_whole <= VERSION_DIGITS and extent.n_least != n_fraction and bool(extent.has_trailing_zero)
     value = f"TRY_CAST({style.sql(column.x)} AS {kind})"
     return Typed(style, kind, _guarded(column, style, value), is_uneven, is_rounded=n_digits > MAX_DIGITS)
 
