@@ -90,7 +90,7 @@ async def open_runtime(
     model = model or FlowPlanner(build_model(config))
     built_in: list[Tool] = []
     if config.has_tools:
-        built_in = [Calculator(), _database(), Python(sandbox), Edit(sandbox)]
+        built_in = [Calculator(), _database(config.read), Python(sandbox), Edit(sandbox)]
     by_name: dict[str, Tool] = {tool.name: tool for tool in (*built_in, *tools)}
     parts = Parts(
         model,
@@ -160,9 +160,9 @@ async def _choose_sandbox(config: RunConfig, packages: Packages | None = None) -
     return await choose_sandbox(config.sandbox, config.sandbox_image, mounts=mounts, environment=environment)
 
 
-def _database() -> Database:
+def _database(read: tuple[str, ...]) -> Database:
     """The database with the flow macros, of which models that read descriptions are told."""
-    database = Database(flow_macros)
+    database = Database(flow_macros, read=read)
     database.description = f"{Database.description}. Where a table holds transfers, FROM may call:\n{GUIDE}"
     return database
 

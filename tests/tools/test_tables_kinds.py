@@ -79,6 +79,7 @@ LATE = "k,v\n" + "1,5\n" * 25_000
         ("k,v\na,9:30 AM\nb,2:15 PM\n", "hour(max(v))", 14, ""),
         # rows that are no rows
         ("r,v\na,10\nb,20\nTotal,30\n", "sum(v)", 30, "sum of rows above"),
+        ("r,v\n2024-01-01,10\n2024-01-02,20\nTotal,30\n", "sum(v) + day(max(r))", 32, "sum of rows above"),
         ("r,v\na,10\nb,20\n,30\n", "sum(v)", 30, "sum of rows above"),
         ("r,v\na,10\nSubtotal,10\nb,20\nc,5\nSubtotal,25\nGrand total,35\n", "sum(v)", 35, "sum of rows above"),
         ("r,v\nTotal SA,10\nb,20\n", "sum(v)", 30, ""),

@@ -47,18 +47,16 @@ def build(
     cleaned = leave_out(database, staged, columns)
     if cleaned is not staged:
         staged, columns = cleaned, read_columns(database, cleaned, settings.columns)
-    chosen = _choose(columns, staged.delimiter)
-    styled = [(column, style) for column, style in _styled(columns, chosen)]
-    types = {
-        column.position: typed
-        for (column, _), typed in zip(styled, type_columns(database, staged, styled), strict=True)
-    }
+    chosen, types = _types(database, staged, columns)
     if not settings.keeps_totals:
-        labels = [column.position for column in columns if column.position not in chosen]
+        labels = [column.position for column in columns if column.position not in chosen or column.n_unfit]
         values = {
             i: typed.sql for i, typed in types.items() if i in chosen and typed.style.family == "number"
         }
-        staged = leave_out_totals(database, staged, labels, values, file)
+        cleaned = leave_out_totals(database, staged, labels, values, file)
+        if cleaned is not staged:
+            staged, columns = cleaned, read_columns(database, cleaned, settings.columns)
+            chosen, types = _types(database, staged, columns)
     by_position = {column.position: column for column in columns}
     taken = {name.lower() for name in names}
     built = [
@@ -89,6 +87,16 @@ def build(
         doubts=(*staged.doubts, *(doubt for each in built for doubt in each.doubts)),
         notes=(*staged.notes, *_repeated(staged.names, names)),
     )
+
+
+def _types(
+    database: duckdb.DuckDBPyConnection, staged: Staged, columns: Sequence[Column]
+) -> tuple[dict[int, Style], dict[int, Typed]]:
+    """The style of each column that has one, and the types of these and of mixed ones, by position."""
+    chosen = _choose(columns, staged.delimiter)
+    styled = _styled(columns, chosen)
+    typed = type_columns(database, staged, styled)
+    return chosen, {column.position: each for (column, _), each in zip(styled, typed, strict=True)}
 
 
 def _styled(columns: Sequence[Column], chosen: Mapping[int, Style]) -> list[tuple[Column, Style]]:
