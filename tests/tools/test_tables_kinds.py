@@ -151,7 +151,7 @@ def workbook(path: Path, rows: Sequence[Sequence[object]], *merged: str) -> Path
 
 
 def test_a_workbook_with_titles_merged_cells_a_total_and_a_hidden_sheet(ask, tmp_path):
-    rows = [
+    rows: list[list[object]] = [
         ["Sales", None, None],
         [],
         ["region", "city", "v"],
