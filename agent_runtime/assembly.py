@@ -41,6 +41,7 @@ from agent_runtime.types import Answer, Execution, ModelCard, SandboxJob, Task
 from agent_runtime_tools.calculator import Calculator
 from agent_runtime_tools.code import Edit, Python
 from agent_runtime_tools.database import Database
+from agent_runtime_tools.tables.types import Reading as Reading
 
 if TYPE_CHECKING:
     from agent_runtime.jobs.debugging.job import Workshop
@@ -102,7 +103,7 @@ async def open_runtime(
     model = model or FlowPlanner(build_model(config))
     built_in: list[Tool] = []
     if config.has_tools:
-        built_in = [Calculator(), _database(), Python(sandbox), Edit(sandbox)]
+        built_in = [Calculator(), _database(config.read), Python(sandbox), Edit(sandbox)]
     by_name: dict[str, Tool] = {tool.name: tool for tool in (*built_in, *tools)}
     parts = Parts(
         model,
@@ -171,9 +172,24 @@ async def _choose_sandbox(config: RunConfig, packages: Packages | None = None) -
     return await choose_sandbox(config.sandbox, config.sandbox_image, mounts=mounts, environment=environment)
 
 
-def _database() -> Database:
+def _database(read: tuple[str, ...]) -> Database:
     """The database with the flow macros, of which models that read descriptions are told."""
-    return Database(flow_macros, guide=f"A table holds transfers, so FROM may call:\n{GUIDE}")
+    return Database(flow_macros, read=read, guide=f"A table holds transfers, so FROM may call:\n{GUIDE}")
+
+
+async def read_tables(paths: tuple[Path, ...], read: tuple[str, ...] = ()) -> tuple[Reading, ...]:
+    """How table files are read; `read` settles what is in doubt, as in `FILE.COLUMN=date:dmy`.
+
+    Raises:
+        InputError: A file cannot be used, or a setting names nothing that is there.
+    """
+    database = Database(read=read)
+    task = Task("tables", "", tables=paths)
+    try:
+        await database.prepare(task)
+        return database.readings(task)
+    finally:
+        await database.aclose()
 
 
 def solve_sync(task: Task | str, config: RunConfig | None = None) -> Answer:

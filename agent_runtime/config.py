@@ -48,6 +48,7 @@ class RunConfig(BaseSettings):
     has_tools: bool = True  # without, the model answers alone: the column to compare with
     sandbox: SandboxKind = "auto"
     sandbox_image: str | None = None
+    read: tuple[str, ...] = ()  # FILE.COLUMN=READING: how a table is read where it could be read in two ways
     trace: Path | None = None  # None: a file of its own under `runs_folder()`
     dollars_per_hour: float | None = Field(default=None, ge=0)
     dollars_per_million_prompt_tokens: float | None = Field(default=None, ge=0)

@@ -368,6 +368,7 @@ class Answer:
     objections: tuple[Objection, ...] = ()
     value: Value | ResultTable | None = None  # what the answer was read off, exact
     is_calibrated: bool = False  # whether the confidence was fitted to this model
+    notes: tuple[str, ...] = ()  # what is not sure about how the user's files were read
 
 
 # --- talking to a model

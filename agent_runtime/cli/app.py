@@ -20,6 +20,7 @@ from agent_runtime.cli.replay import replay
 from agent_runtime.cli.resume import resume
 from agent_runtime.cli.review import review
 from agent_runtime.cli.solve import solve
+from agent_runtime.cli.tables import tables
 from agent_runtime.cli.trace_flow import trace_flow
 from agent_runtime.errors import AgentRuntimeError, ConfigError
 
@@ -30,7 +31,7 @@ BAD_INPUT, PART_FAILED, INTERRUPTED = 2, 3, 130
 GC_THRESHOLD = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (solve, trace_flow, debug, resume, replay, doctor, clean, review):
+for command in (solve, trace_flow, debug, tables, resume, replay, doctor, clean, review):
     app.command()(command)
 for name in PLACES:
     found = from_checkout(name)

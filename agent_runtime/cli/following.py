@@ -58,7 +58,7 @@ def view_for(*, as_json: bool) -> View:
 def json_document(answer: Answer) -> str:
     """The answer as the one document that `--json` prints; without one, the best guess and what it lacks."""
     data = _ANSWER.dump_python(answer, mode="json")
-    keys = ["value", "verdict", "grounds", "objections", "confidence", "is_calibrated", "evidence"]
+    keys = ["value", "verdict", "grounds", "objections", "notes", "confidence", "is_calibrated", "evidence"]
     keys += ["usage", "usage_by_strategy", "stop_reason", "trace"]
     if answer.text is None:
         keys += ["candidate", "missing"]

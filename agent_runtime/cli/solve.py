@@ -18,6 +18,14 @@ def solve(
             "--table", metavar="FILE", help="A table: .csv, .parquet, .json, .xlsx, .db. Repeatable."
         ),
     ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--read",
+            metavar="FILE.COLUMN=READING",
+            help="Settle how a table is read; `agent-runtime tables` shows what is in doubt. Repeatable.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="embedded, hf:NAME-or-folder or openai:URL#MODEL. [embedded]"),
@@ -78,6 +86,7 @@ def solve(
             "max_joules": max_joules,
             "max_tool_calls": max_tool_calls,
             "max_branches": max_branches,
+            "read": tuple(read) if read else None,
             "trace": trace,
         }
     )

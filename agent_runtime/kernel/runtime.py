@@ -304,6 +304,7 @@ class Runtime:
             objections=best.objections,
             value=best.value,
             is_calibrated=loop.calibration is not None,
+            notes=loop.prompt.doubts,
         )
 
     def _missing(self, best: Candidate | None) -> str:
@@ -344,6 +345,7 @@ class Runtime:
                 tuple(table for context in contexts for table in context.tables),
                 tuple(function for context in contexts for function in context.functions),
                 tuple(mention for context in contexts for mention in context.mentions),
+                tuple(doubt for context in contexts for doubt in context.doubts),
             )
         finally:
             with anyio.CancelScope(shield=True):

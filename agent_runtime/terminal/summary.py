@@ -54,6 +54,8 @@ def answer_lines(answer: Answer) -> Iterator[Text]:
         yield Text(
             f"objection ({printable(objection.verifier)}): {printable(objection.text)}", style="yellow"
         )
+    for note in answer.notes:
+        yield Text(f"in doubt: {printable(note)}", style="yellow")
     for evidence in answer.evidence:
         yield from _evidence_lines(evidence)
     if answer.verdict == "confirmed":

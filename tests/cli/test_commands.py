@@ -110,7 +110,7 @@ WIDE = ",".join(f"c{at}" for at in range(200)) + "\n" + ",".join(map(str, range(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n1,2\n3\n4,5,6\n", "line 3 has 1 field where the first line has 2"),
+        ("a,b\n1,2\n3\n4,5,6\n", "line 4 has 3 fields where the first line has 2"),
         ("a,b\n", "has 0 rows"),
         ("", "'t.csv'"),
     ],
@@ -436,3 +436,34 @@ def test_a_remedy_stands_on_the_screen_only_where_something_is_missing():
 
     assert "install b" in capture.get()
     assert "unused" not in capture.get()
+
+
+def test_tables_shows_how_a_file_is_read_and_a_setting_settles_it(tmp_path: Path, capsys: Capture):
+    (tmp_path / "t.csv").write_text("day,v\n03/04/2024,1\nTotal,1\n")
+
+    main_ends = run_to_end("tables", "t.csv", "--json")
+    (reading,) = json.loads(capsys.readouterr().out)
+    assert main_ends == 0
+    assert [doubt["column"] for doubt in reading["doubts"]] == ["day"]
+    assert [row["text"] for row in reading["left_out"]] == ["Total, 1"]
+
+    run_to_end("tables", "t.csv", "--read", "t.day=date:dmy")
+    shown = capsys.readouterr().out
+    assert "date, day first" in shown
+    assert "left out: last row (Total, 1): it is the sum of rows above" in shown
+
+
+def test_a_setting_that_names_no_file_is_bad_input(tmp_path: Path, capsys: Capture):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+
+    assert run("tables", "t.csv", "--read", "u.a=text") == 2
+    assert_one_line(capsys, "names none of the files (t.csv)")
+
+
+def run_to_end(*arguments: str) -> int:
+    """Run a command that need not end the process; its exit code."""
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0

@@ -93,7 +93,8 @@ async def test_a_csv_has_the_trained_form_of_context(load, tmp_path):
         ("a.csv", "land,2020\nA,1\n", 'Table a (1 rows)\nland VARCHAR, "2020" INTEGER\nsample: A | 1'),
         ("a.csv", "select,b\n1,2\n", 'Table a (1 rows)\n"select" INTEGER, b INTEGER\nsample: 1 | 2'),
         ("a.csv", "a,A,,a\n1,2,3,4\n", "Table a (1 rows)\na INTEGER, A_1 INTEGER, column_3 INTEGER, a_2 INTEGER\n"
-         "sample: 1 | 2 | 3 | 4"),
+         "sample: 1 | 2 | 3 | 4\nnote: there are several columns 'A': this one is called 'A_1'\n"
+         "note: there are several columns 'a': this one is called 'a_2'"),
         ("order.csv", "a,b\n1,2\n", "Table order_table (1 rows)\na INTEGER, b INTEGER\nsample: 1 | 2"),
         ("2024 report-b.csv", "a,b\n1,2\n", "Table t_2024_report_b (1 rows)\na INTEGER, b INTEGER\nsample: 1 | 2"),
         ("a[1]*.csv", "a,b\n1,2\n", "Table a_1 (1 rows)\na INTEGER, b INTEGER\nsample: 1 | 2"),
@@ -112,11 +113,9 @@ async def test_text_files_are_sniffed(load, tmp_path, name, content, expected):
         ("a.csv", "", "is empty (0 bytes): give a table with a header and rows"),
         ("a.csv", "\n\n", "holds blank lines only: give a table with a header and rows"),
         ("a.csv", "a,b\n", "has 0 rows: give a table with at least one"),
-        ("a.csv", "a,b,c\n1,2,3\n1,2\n", "line 3 has 2 fields where the first line has 3: make every row as wide"),
-        ("a.csv", "a,b\n" + "1,2\n" * 60_000 + "1\n", "line 60002 has 1 field where the first line has 2:"),
-        ("a.csv", "# about\na,b\n1,2\n", "line 2 has 2 fields where the first line has 1: make every row as wide"),
+        ("a.csv", "a,b\n1,2\n1,2,3\n", "line 3 has 3 fields where the first line has 2: make every row as wide"),
+        ("a.csv", "a,b\n" + "1,2\n" * 60_000 + "1,2,3\n", "line 60002 has 3 fields where the first line has 2:"),
         ("a.csv", 'a,b\n"1,2\n', "line 2: a quote is opened and not closed"),
-        ("a.csv", b"a,b\n1,2\n\xff,2\n", "line 3 is not UTF-8: save the file as UTF-8"),
         ("a.csv", b"a,b\n1,2\nx\0,2\n", "line 3 holds NUL bytes: save the file as UTF-8 text"),
         ("a.csv", "c," * 9_999 + "c\n" + "1," * 9_999 + "1\n", "has 10000 columns, at most 1000 can be used"),
         ("a.pdf", "%PDF", "has an unknown ending: give .csv, .tsv, .parquet, .json, .xlsx, .sqlite, .duckdb or .db"),
@@ -155,7 +154,7 @@ async def test_a_pipe_is_no_table_and_nothing_waits_for_it(load, tmp_path):
 
 
 async def test_a_column_that_turns_to_text_far_down_is_text(load, ask, tmp_path):
-    await load(write(tmp_path / "a.csv", "k,v\n" + "1,2\n" * 30_000 + "n/a,2\n"))
+    await load(write(tmp_path / "a.csv", "k,v\n" + "1,2\n" * 30_000 + "lost,2\n"))
 
     assert (await ask("SELECT typeof(k), count(*) FROM a GROUP BY ALL")).splitlines()[1:] == [
         "VARCHAR | 30001"

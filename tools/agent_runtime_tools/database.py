@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
+from pydantic import TypeAdapter
 
 from agent_runtime.dialogue import results
 from agent_runtime.errors import InputError, SandboxError, ToolError, ToolTimeout
@@ -36,12 +37,15 @@ from agent_runtime_tools.reviewing import Ask, notes, other_readings, reviewed
 from agent_runtime_tools.schema_text import MAX_CONTEXT, Table, context, description
 from agent_runtime_tools.serving import Message
 from agent_runtime_tools.sql_grammar import sql_grammar
+from agent_runtime_tools.tables.remarks import misordered, remarks
+from agent_runtime_tools.tables.types import Reading
 from agent_runtime_tools.worker import MAX_CALLS, Worker
 
 PROGRAM = Path(__file__).with_name("database_worker.py")
 OPEN_SECONDS = 30.0  # opening takes 20 ms; a machine under load has taken seconds
 PROFILE_SECONDS = 30.0
 REVIEW_SECONDS = 2.0  # 10 ms as a rule; a million different texts take half a second
+_READINGS = TypeAdapter(list[Reading])
 DESCRIBE = re.compile(r"\s*DESCRIBE\s*;?\s*", re.IGNORECASE)
 TABLE_MACRO = re.compile(r"\s*CREATE\s+MACRO\s+(\w+)\s*\(([^)]*)\)\s*AS\s+TABLE\b", re.IGNORECASE)
 
@@ -67,6 +71,7 @@ class _Loaded:
     tables: tuple[Table, ...]
     functions: tuple[TableFunction, ...]
     mentions: tuple[str, ...]
+    readings: tuple[Reading, ...]
     file: str
     folder: PrivateFolder
     slots: anyio.Semaphore
@@ -102,9 +107,17 @@ class Database:
         is_grounded=True,
     )
 
-    def __init__(self, macros: Macros = (), limits: DatabaseLimits | None = None, guide: str = "") -> None:
+    def __init__(
+        self,
+        macros: Macros = (),
+        limits: DatabaseLimits | None = None,
+        *,
+        guide: str = "",
+        read: Sequence[str] = (),
+    ) -> None:
         self._macros = macros
         self._guide = guide
+        self._read = tuple(read)  # FILE.COLUMN=READING: see `tables.settings`
         self._limits = limits or DatabaseLimits()
         self._tasks: dict[str, _Loaded] = {}
         self._is_closed = False
@@ -129,6 +142,7 @@ class Database:
             schemas,
             loaded.functions,
             loaded.mentions,
+            tuple(f"{one.table}: {doubt.text}" for one in loaded.readings for doubt in one.doubts),
             grammar=sql_grammar(schemas, loaded.functions),
             closed_grammar=closed_sql_grammar(
                 schemas, [replace(one, columns=()) for one in loaded.functions]
@@ -162,9 +176,10 @@ class Database:
         folder = PrivateFolder()
         worker = self._take_spare()
         try:
+            readings: list[Reading] = []
             for path in task.tables:
-                await self._load_file(worker, path, folder.path)
-            tables, functions, mentions = await self._finish(worker, folder.path, task.question)
+                readings += await self._load_file(worker, path, folder.path, task.tables)
+            tables, functions, mentions = await self._finish(worker, folder.path, task.question, readings)
             file = folder.adopt(folder.path / "tables.duckdb")
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -172,12 +187,15 @@ class Database:
                 folder.remove()
             raise
         slots = anyio.Semaphore(self._limits.n_workers)
-        return _Loaded(tables, functions, mentions, file, folder, slots, idle=[worker])
+        return _Loaded(tables, functions, mentions, tuple(readings), file, folder, slots, idle=[worker])
 
-    async def _load_file(self, worker: Worker, path: Path, folder: Path) -> None:
+    async def _load_file(
+        self, worker: Worker, path: Path, folder: Path, paths: Sequence[Path]
+    ) -> list[Reading]:
         limits = self._limits
         memory = _mebibytes(limits.load_memory_bytes)
-        request = {"do": "load", "path": _absolute(path), "folder": str(folder), "memory": memory}
+        request: Message = {"do": "load", "path": _absolute(path), "folder": str(folder), "memory": memory}
+        request |= {"read": self._read, "paths": [_absolute(each) for each in paths]}
         try:
             reply = await worker.call(request, limits.load_seconds)
         except ToolTimeout:
@@ -188,9 +206,10 @@ class Database:
             raise InputError(f"{path.name!r} cannot be loaded, it may be damaged: {error}") from None
         if "error" in reply:
             raise InputError(str(reply["error"]))
+        return _READINGS.validate_python(reply["readings"])
 
     async def _finish(
-        self, worker: Worker, folder: Path, question: str
+        self, worker: Worker, folder: Path, question: str, readings: Sequence[Reading]
     ) -> tuple[tuple[Table, ...], tuple[TableFunction, ...], tuple[str, ...]]:
         memory = _mebibytes(self._limits.memory_bytes)
         try:
@@ -198,7 +217,8 @@ class Database:
             heads = [head for macro in macros if (head := TABLE_MACRO.match(macro))]
             calls = [_call(*head.groups()) for head in heads]
             defined = {"folder": str(folder), "macros": macros, "calls": calls}
-            request = {"do": "finish", "memory": memory, "question": question} | defined
+            request: Message = {"do": "finish", "memory": memory, "question": question} | defined
+            request["misordered"] = misordered(readings)
             reply = await worker.call(request, self._limits.load_seconds)
         except ToolError as error:
             raise InputError(f"the tables cannot be made ready: {error}") from None
@@ -206,7 +226,9 @@ class Database:
             raise InputError(str(reply["error"]))
         found = zip(heads, reply["columns"], strict=True)
         functions = tuple(_function(head[1], head[2], columns) for head, columns in found)
-        return tuple(_table(table) for table in reply["tables"]), functions, tuple(reply["mentions"])
+        said = {reading.table: remarks(reading) for reading in readings}
+        tables = tuple(_table(table, said.get(table["name"], ())) for table in reply["tables"])
+        return tables, functions, tuple(reply["mentions"])
 
     async def _macros_for(self, worker: Worker) -> list[str]:
         if not callable(self._macros):
@@ -259,6 +281,11 @@ class Database:
         reply = await self._call(loaded, {"do": "profile"}, seconds)
         return description(loaded.tables, reply["keys"])
 
+    def readings(self, task: Task) -> tuple[Reading, ...]:
+        """How each table of the task was read; empty where it has none."""
+        loaded = self._tasks.get(task.id)
+        return loaded.readings if loaded else ()
+
     async def _observe_tables(self, task: Task, seconds: float) -> Observation:
         started = time.monotonic()
         described = await self.describe(task, seconds)
@@ -293,7 +320,9 @@ class Database:
     async def _open(self, worker: Worker, loaded: _Loaded) -> None:
         memory = _mebibytes(self._limits.memory_bytes)
         try:
-            await worker.call({"do": "open", "file": loaded.file, "memory": memory}, OPEN_SECONDS)
+            request: Message = {"do": "open", "file": loaded.file, "memory": memory}
+            request["misordered"] = misordered(loaded.readings)
+            await worker.call(request, OPEN_SECONDS)
         except ToolError as error:
             raise SandboxError(f"a new worker cannot open the tables: {error}") from None
 
@@ -327,12 +356,12 @@ class Database:
             self._spare = Worker(self.name, PROGRAM)
 
 
-def _table(table: Message) -> Table:
+def _table(table: Message, said: tuple[str, ...] = ()) -> Table:
     columns = tuple((name, kind) for name, kind in table["columns"])
     sample = table["sample"]
     if sample is not None:
         sample = tuple(results.shown(cell, kind) for cell, (_, kind) in zip(sample, columns, strict=True))
-    return Table(table["name"], columns, table["n_rows"], sample)
+    return Table(table["name"], columns, table["n_rows"], sample, said)
 
 
 def _result(reply: Message) -> ResultTable:

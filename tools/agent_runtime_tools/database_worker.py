@@ -9,6 +9,7 @@ Not covered: a crafted data file that takes over the loader gets a process with 
 """
 
 import contextlib
+import dataclasses
 import resource
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,14 +21,16 @@ import duckdb
 
 from agent_runtime_tools.cells import Cell, cell, is_lossy, kept, kind_of, written_out
 from agent_runtime_tools.dialects import readings
+from agent_runtime_tools.keyword_names import quote_names
 from agent_runtime_tools.mentions import mention_query, mentioned
 from agent_runtime_tools.query_errors import explain
 from agent_runtime_tools.review.review import read, remarks_on, shape_of
 from agent_runtime_tools.review.tree import QueryTree
 from agent_runtime_tools.serving import Limits, Message, serve
 from agent_runtime_tools.sql_gate import Gate, Refused
-from agent_runtime_tools.table_loading import load
-from agent_runtime_tools.table_names import TableError, quoted
+from agent_runtime_tools.table_names import TableError, keywords, quoted
+from agent_runtime_tools.tables.loading import load_file
+from agent_runtime_tools.tables.settings import FileSettings, parse_settings
 
 ADDRESS_BYTES = 5 * 2**29  # 2.5 GB: DuckDB's own memory limit does not bind its string functions
 LOADED_BYTES = 2**36  # of the private file, and of what sorting spills while it is made
@@ -80,25 +83,32 @@ class Session:
         self._parser: duckdb.DuckDBPyConnection | None = None  # for the gate: it sees no table
         self._transaction: tuple[duckdb.Statement, duckdb.Statement] | None = None  # its begin and its end
         self._names: list[str] = []
+        self._aliases: dict[str, str] = {}
         self._tables: dict[str, tuple[str, ...]] = {}
         self._gate = Gate({})
         self._kinds: dict[str, list[tuple[str, str]]] = {}
         self._last: tuple[str, QueryTree | None] = "", None  # read once, for its shape and its review
+        self._keyword_names: frozenset[str] = frozenset()  # of tables and columns
+        self._n_rows = 0
 
     def handle(self, request: Message) -> Message:
         try:
             match request["do"]:
                 case "load":
-                    return self._load(Path(request["path"]), Path(request["folder"]), request["memory"])
+                    return self._load(request)
                 case "tables":
                     return {"tables": self._describe()}
                 case "finish":
                     columns = self._define(request["macros"], request["calls"])
+                    self._name_aliases()
                     opened = self._finish(Path(request["folder"]), request["memory"])
+                    self._gate.misordered = request["misordered"]
                     mentions = self._mentions(opened["tables"], request["question"])
                     return opened | {"columns": columns, "mentions": mentions}
                 case "open":
-                    return self._open(request["file"], request["memory"])
+                    opened = self._open(request["file"], request["memory"])
+                    self._gate.misordered = request["misordered"]
+                    return opened
                 case "query":
                     return self._query(request["text"], request["rows"], request["counted"])
                 case "shape":
@@ -117,16 +127,29 @@ class Session:
 
     # --- making the file
 
-    def _load(self, path: Path, folder: Path, memory: str) -> Message:
+    def _load(self, request: Message) -> Message:
+        path, folder = Path(request["path"]), Path(request["folder"])
         if self._database is None:
-            settings = LOADING | {"memory_limit": memory, "temp_directory": str(folder / "spill")}
+            settings = LOADING | {"memory_limit": request["memory"], "temp_directory": str(folder / "spill")}
             self._database = duckdb.connect(str(folder / "tables.duckdb"), config=settings)
             self._database.execute("SET python_enable_replacements = false")
-        with contextlib.suppress(OSError):  # what is wrong with the file is said by `load`
+        with contextlib.suppress(OSError):  # what is wrong with the file is said by `load_file`
             method = "auto" if path.stat().st_size > COMPRESSED_BYTES else "uncompressed"
             self._database.execute(f"SET force_compression = '{method}'")
-        self._names += load(self._database, path, folder, {name.lower() for name in self._names})
-        return {}
+        settled = parse_settings(request["read"], [Path(each) for each in request["paths"]])
+        taken = {name.lower() for name in self._names}
+        readings = load_file(self._database, path, folder, taken, settled.get(path, FileSettings()))
+        self._names += [reading.table for reading in readings]
+        self._aliases |= {reading.table: reading.alias for reading in readings if reading.alias}
+        return {"readings": [dataclasses.asdict(reading) for reading in readings]}
+
+    def _name_aliases(self) -> None:
+        """A table is found by the name that its file gives it, too, in quotes."""
+        taken = {name.lower() for name in self._names}
+        for table, alias in self._aliases.items():
+            if alias.lower() not in taken and "\0" not in alias:
+                taken.add(alias.lower())
+                self.database.execute(f"CREATE VIEW {quoted(alias)} AS FROM {quoted(table)}")
 
     def _define(self, macros: Sequence[str], calls: Sequence[str]) -> list[list[str]]:
         """Create the macros; the columns that each of `calls` returns, none where that hangs on what it is given."""
@@ -162,7 +185,10 @@ class Session:
             macros=self._column("SELECT function_name FROM duckdb_functions() WHERE NOT internal"),
             catalog=next(iter(self._column("SELECT current_database()"))),
             hidden=self._column("SELECT view_name FROM duckdb_views() WHERE internal"),
+            aliases=self._column("SELECT view_name FROM duckdb_views() WHERE NOT internal"),
         )
+        columns = (column.lower() for names in self._tables.values() for column in names)
+        self._keyword_names = keywords() & {*columns, *self._gate.aliases}
         begin, end = self._database.extract_statements("BEGIN TRANSACTION READ ONLY; ROLLBACK")
         self._transaction = begin, end
         self._parser = duckdb.connect(config=settings | PARSING)
@@ -237,7 +263,7 @@ class Session:
 
     def _run(self, text: str, n_kept: int, n_counted: int) -> Message:
         assert self._parser is not None, "open first"
-        statement = self._gate.check(self._parser, text)
+        statement = self._check(self._parser, text)
         with self._reading() as database:
             return self._result(database.execute(statement), text, n_kept, n_counted)
 
@@ -287,6 +313,17 @@ class Session:
                 request["is_null"],
                 request["zeros"],
             )
+
+    def _check(self, parser: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
+        """Pass the statement; one that names a column `left` without quotes gets them."""
+        try:
+            return self._gate.check(parser, text)
+        except Refused:
+            if not self._keyword_names or (mended := quote_names(text, self._keyword_names)) == text:
+                raise
+            with contextlib.suppress(Refused):
+                return self._gate.check(parser, mended)
+            raise
 
     def _profile(self) -> Message:
         """For each table the columns whose values are all there and all different: what rows can be named by."""

@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from agent_runtime_tools.table_names import RESERVED
+from agent_runtime_tools.table_names import keywords
 
 TARGET = "duckdb"
 DIALECTS = ("mysql", "postgres", "sqlite", "tsql", "bigquery", "snowflake", "oracle")
@@ -62,7 +62,7 @@ def _n_values(text: str, dialect: str) -> int:
 
 def _columns(tree: exp.Expr) -> set[str]:
     names = {column.name.lower() for column in tree.find_all(exp.Column)}
-    return {name for name in names if name not in RESERVED}
+    return {name for name in names if name not in keywords()}
 
 
 def _quoted_texts(text: str, tree: exp.Expr) -> list[exp.Literal]:

@@ -14,6 +14,7 @@ from agent_runtime_tools.table_names import as_written
 MAX_CONTEXT = 6_000  # characters for all tables together: about 2,000 tokens
 MIN_TABLE = 300  # of them, for each table
 MAX_SAMPLE_CELL = 60
+MAX_NAMES = 1_500  # characters for the names of tables beyond those that are shown
 
 _INTEGERS = "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT BIGNUM"
 INTEGERS = frozenset(_INTEGERS.split())
@@ -29,6 +30,7 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     n_rows: int
     sample: tuple[str, ...] | None
+    remarks: tuple[str, ...] = ()  # of how it was read: doubts, rows left out
 
     @property
     def schema(self) -> TableSchema:
@@ -51,7 +53,12 @@ def known_type(kind: str) -> str:
 def context(tables: Sequence[Table]) -> str:
     """What the model reads of the tables before its first action."""
     limit = max(MIN_TABLE, MAX_CONTEXT // max(1, len(tables)))
-    return "\n".join(_table(table, limit) for table in tables)
+    n_shown = MAX_CONTEXT // MIN_TABLE
+    lines = [_table(table, limit) for table in tables[:n_shown]]
+    if len(tables) > n_shown:
+        names = ", ".join(table.name for table in tables[n_shown:])
+        lines.append(cut(f"and {len(tables) - n_shown} more tables: {names}", MAX_NAMES))
+    return "\n".join(lines)
 
 
 def _table(table: Table, limit: int) -> str:
@@ -63,7 +70,7 @@ def _table(table: Table, limit: int) -> str:
         lines[1] += f", and {len(columns) - n_shown} more columns"
     if sample:
         lines.append(f"sample: {SEPARATOR.join(sample[:n_shown])}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *table.remarks])
 
 
 def _n_fitting(columns: Sequence[str], sample: Sequence[str], limit: int) -> int:
@@ -89,5 +96,6 @@ def description(tables: Sequence[Table], keys: Mapping[str, Sequence[str]]) -> s
             )
             mark = ", different in every row" if name in keys.get(table.name, ()) else ""
             lines.append(f"  {as_written(name)} {kind}{cell}{mark}")
+        lines += [f"  {remark}" for remark in table.remarks]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import duckdb
 
+from agent_runtime_tools.ordering import ordered_column
 from agent_runtime_tools.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
 
 MAX_CHARACTERS = 20_000  # no check needs more, and a parser's stack is finite
@@ -72,13 +73,16 @@ class Database(Protocol):
 class Gate:
     """Lets statements through that only read `tables` (name -> columns), with known functions and `macros`.
 
-    `catalog` is the name of the database that holds the tables; `hidden` names the views of the engine.
+    `catalog` is the name of the database that holds the tables; `hidden` names the views of the engine; `aliases`
+    are other names of tables; `misordered` says of a column of text why its order would mislead.
     """
 
     tables: Mapping[str, tuple[str, ...]]
     macros: frozenset[str] = frozenset()
     catalog: str = ""
     hidden: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
+    misordered: Mapping[str, str] = field(default_factory=dict)
     _passed: dict[str, duckdb.Statement] = field(default_factory=dict)
     _question: duckdb.Statement | None = None
 
@@ -127,6 +131,8 @@ class Gate:
                 raise Refused(f"{_words(part)} is not allowed here: write plain values and columns")
         elif isinstance(kind, str) and kind not in PARTS and not TYPE_INFO.fullmatch(kind):
             raise Refused(f"{_words(kind)} is not allowed here: write one SELECT that only reads")
+        if self.misordered and (column := ordered_column(node, self.misordered)):
+            raise Refused(self.misordered[column])
         if kind == "TABLE_FUNCTION":  # checked here, by a list of its own
             self._check_function(node["function"].pop("function_name", ""), TABLE_FUNCTIONS)
         elif kind == "BASE_TABLE":
@@ -159,7 +165,7 @@ class Gate:
             raise Refused(f'no table "{name}"{near(name, self.tables)}')
 
     def _lower_tables(self) -> frozenset[str]:
-        return frozenset(name.lower() for name in self.tables)
+        return frozenset(name.lower() for name in self.tables) | self.aliases
 
 
 def near(name: str, known: Iterable[str]) -> str:

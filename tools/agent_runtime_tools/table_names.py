@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 
-_RESERVED = """
-    all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
-    default deferrable desc describe distinct do else end except false fetch for foreign from group having in
-    initially intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer
-    pivot_wider placing primary qualify references returning select show some summarize symmetric table then to
-    trailing true union unique unpivot using variadic when where window with
-"""
-RESERVED = frozenset(
-    _RESERVED.split()
-)  # DuckDB's own; a table called `order` would need quotes in every check
+
+@cache
+def keywords() -> frozenset[str]:
+    """The words that DuckDB reads as its own where a name stands: a table called `order` or `left` needs quotes."""
+    import duckdb  # noqa: PLC0415 - only names that are asked about need it
+
+    with duckdb.connect() as database:
+        rows = database.execute(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
+        ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 class TableError(Exception):
@@ -24,7 +26,7 @@ def identifier(name: str, taken: Collection[str]) -> str:
     word = re.sub(r"\W+", "_", name).strip("_") or "data"
     if word[0].isdigit():
         word = f"t_{word}"
-    if word.lower() in RESERVED:
+    if word.lower() in keywords():
         word = f"{word}_table"
     candidate, number = word, 1
     while candidate.lower() in taken:
@@ -56,7 +58,7 @@ def quoted(name: str) -> str:
 
 def as_written(name: str) -> str:
     """A name as a check has to write it: quoted only where it must be."""
-    return name if re.fullmatch(r"[^\W\d]\w*", name) and name.lower() not in RESERVED else quoted(name)
+    return name if re.fullmatch(r"[^\W\d]\w*", name) and name.lower() not in keywords() else quoted(name)
 
 
 def literal(text: str) -> str:
