@@ -1,5 +1,6 @@
 """The reasoning loop: sample the next actions, run their checks, judge them, add them to the search graph."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -51,13 +52,15 @@ class ReasoningLoop:
     strategy: str = ""  # which asks for the nodes to come
     _under_way: Sequence[Node] = field(init=False, default=())
     _ids: Iterator[int] = field(init=False)
-    _n_children: dict[int, int] = field(init=False)
+    _n_sampled: Counter[int | None] = field(init=False)  # children by parent
+    _n_proposed: Counter[int | None] = field(init=False)
     _paths: dict[int, tuple[Node, ...]] = field(init=False)
     _taken: TakenActions = field(init=False)
 
     def __post_init__(self) -> None:
         self._ids = count(len(self.graph))
-        self._n_children = {node.id: len(self.graph.children(node.id)) for node in self.graph}
+        self._n_sampled = Counter(node.parent_id for node in self.graph if node.origin != "planner")
+        self._n_proposed = Counter(node.parent_id for node in self.graph if node.origin == "planner")
         self._paths = {node.id: self.graph.path(node.id) for node in self.graph}
         self._taken = TakenActions(self.graph)
 
@@ -150,7 +153,8 @@ class ReasoningLoop:
 
     def _may_branch(self, node: Node, child: int) -> bool:
         """Whether the budget allows this child: the first child goes on with its parent's branch."""
-        is_same_branch = node.id != self.root.id and not child and not self._n_children.get(node.id)
+        has_children = self._n_sampled[node.id] or self._n_proposed[node.id]
+        is_same_branch = node.id != self.root.id and not child and not has_children
         return is_same_branch or self.meter.open_branches(1) == 1
 
     def _request(self, parent: Node, sampling: Sampling, max_tokens: int, notes: tuple[str, ...]) -> Request:
@@ -160,9 +164,9 @@ class ReasoningLoop:
         return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index, notes)
 
     def _next_child(self, parent: Node) -> tuple[int, int]:
-        """The place of the next child of a node among its siblings, and its seed."""
-        index = self._n_children.get(parent.id, 0)
-        self._n_children[parent.id] = index + 1
+        """The place of the next sampled child of a node among those, and its seed: the same with planners as without."""
+        index = self._n_sampled[parent.id]
+        self._n_sampled[parent.id] = index + 1
         return index, child_seed(parent.seed, index)
 
     def _path_to(self, node: Node) -> tuple[Node, ...]:
@@ -183,7 +187,9 @@ class ReasoningLoop:
 
     def _proposed(self, parent: Node, action: Action, planner: str) -> Node:
         """The node of an action that a planner proposes, not yet checked."""
-        _, seed = self._next_child(parent)
+        index = self._n_proposed[parent.id]
+        self._n_proposed[parent.id] = index + 1
+        seed = child_seed(parent.seed, -1 - index)  # of its own: what the model writes here does not change
         node = Node(
             next(self._ids), parent.id, parent.depth + 1, action,
             seed=seed, strategy=self.strategy, origin="planner", planner=planner,
