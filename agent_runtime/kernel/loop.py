@@ -164,7 +164,7 @@ class ReasoningLoop:
         return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index, notes)
 
     def _next_child(self, parent: Node) -> tuple[int, int]:
-        """The place of the next sampled child of a node among those, and its seed: the same with planners as without."""
+        """The place of a node's next sampled child among those, and its seed: the same with planners as without."""
         index = self._n_sampled[parent.id]
         self._n_sampled[parent.id] = index + 1
         return index, child_seed(parent.seed, index)
