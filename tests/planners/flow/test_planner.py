@@ -180,6 +180,26 @@ def test_no_row_is_no_answer(table):
     assert "flow_moves(since := 9, until := 9)" in actions[-1].check.input
 
 
+async def test_a_planned_run_is_decided_anew_and_resumed_to_the_same_answer(table, tmp_path):
+    question = "How much did A Ltd pay in total?"
+    whole = await solve(question, table)
+    recorded = table.with_name("trace.jsonl")
+    lines = recorded.read_bytes().splitlines(keepends=True)
+    config = RunConfig.load({"think": "quick", "planner": "flow", "min_confidence": 0.0})
+
+    async with open_runtime(config, model=AbsentModel(), tools=[Flows(table)]) as runtime:
+        found = [await runtime.redecide(recorded)]
+        for n_kept in range(1, len(lines)):
+            cut = tmp_path / f"cut{n_kept}.jsonl"
+            cut.write_bytes(b"".join(lines[:n_kept]))
+            events = [event async for event in runtime.resume(cut)]
+            found.append(events[-1].answer)
+
+    assert {(one.candidate, one.confidence, one.node_id) for one in found} == {
+        (whole.candidate, whole.confidence, whole.node_id)
+    }
+
+
 async def test_a_run_with_neither_model_nor_plan_establishes_nothing(table):
     found = await solve("What share of its money did A Ltd pay to B Ltd, in percent?", table)
 
