@@ -62,7 +62,6 @@ VERIFIERS: dict[str, Callable[[Model], Verifier]] = {
     "judge": Judge,
 }
 PLANNERS: dict[str, Callable[[], Planner]] = {"flow": FlowPlanner}
-PLANNED_BRANCHES = 8  # of each planner, which cost no tokens: they take nothing from the strategy's own
 # What a number after a strategy's name counts, as in `vote:16`.
 COUNTED = {
     "beam": "beams",
@@ -112,12 +111,12 @@ async def open_runtime(
         build_verifier() if verifier is None else lambda _: verifier,
         _planned(
             planners,
-            strategy or _strategy_for(model, name, planners),
+            strategy or _strategy_for(config, model, name, planners),
             name if strategy is None else "",
             config,
         ),
         name if strategy is None else type(strategy).__name__,
-        allotment.branches + PLANNED_BRANCHES * len(planners) if is_allotted else None,
+        allotment.branches if is_allotted else None,
         energy_counter,
     )
     closables: list[object] = [*built_in, sandbox, *([model] if own_model else [])]
@@ -227,14 +226,14 @@ def build_planners(name: str) -> list[Planner]:
     return [make() for known, make in PLANNERS.items() if name in ("auto", known)]
 
 
-def _strategy_for(model: Model, name: str, planners: Sequence[Planner]) -> Strategy | None:
+def _strategy_for(config: RunConfig, model: Model, name: str, planners: Sequence[Planner]) -> Strategy | None:
     """The strategy called `name`; None where there is no model to write for it.
 
     Raises:
         ConfigError: There is none of that name, or neither a model nor a planner.
     """
     strategy = build_strategy(name)
-    if not isinstance(model, AbsentModel):
+    if config.model != NO_MODEL and not isinstance(model, AbsentModel):
         return strategy
     if not planners:
         raise ConfigError("with no model and no planner nobody proposes anything; name a model or a planner")

@@ -114,7 +114,9 @@ class ReasoningLoop:
         """
         await checkpoint_if_cancelled()
         self.meter.reserve(1, 0)
-        granted = [action for child, action in enumerate(actions) if self._may_branch(node, child)]
+        granted = [
+            action for child, action in enumerate(actions) if self._may_branch(node, child, is_proposed=True)
+        ]
         return await self._grow([self._proposed(node, action, planner) for action in granted])
 
     async def _grow(self, drafts: list[Node]) -> list[Node]:
@@ -151,11 +153,11 @@ class ReasoningLoop:
         requests = [self._request(parent, sampling, room.max_tokens, notes) for parent in parents]
         return parents, requests
 
-    def _may_branch(self, node: Node, child: int) -> bool:
+    def _may_branch(self, node: Node, child: int, *, is_proposed: bool = False) -> bool:
         """Whether the budget allows this child: the first child goes on with its parent's branch."""
         has_children = self._n_sampled[node.id] or self._n_proposed[node.id]
         is_same_branch = node.id != self.root.id and not child and not has_children
-        return is_same_branch or self.meter.open_branches(1) == 1
+        return is_same_branch or self.meter.open_branches(1, is_proposed=is_proposed) == 1
 
     def _request(self, parent: Node, sampling: Sampling, max_tokens: int, notes: tuple[str, ...]) -> Request:
         index, seed = self._next_child(parent)

@@ -101,12 +101,14 @@ async def test_a_model_writes_the_same_with_a_planner_as_without():
     assert asked[0] == asked[1]
 
 
-async def test_planners_keep_to_the_branch_budget():
+async def test_planners_keep_to_the_branch_budget_and_leave_the_model_its_own():
     run = Run(write, Budget(branches=1))
 
     await Planned([Rules((NEXT, OWN))], Chain()).search(run.loop)
 
-    assert (run.loop.answers, run.meter.exhausted) == ([], "branches")
+    assert [run.loop.path(node)[0].origin for node in run.loop.answers] == ["model"]
+    assert all(node.action != OWN for node in run.graph)  # it would have been a second branch
+    assert run.meter.exhausted == "branches"
 
 
 @pytest.mark.parametrize(("name", "found"), [("none", []), ("flow", ["flow"]), ("auto", ["flow"])])
