@@ -20,8 +20,9 @@ from agent_runtime.jobs.debugging.environment import Packages, project_packages,
 from agent_runtime.kernel.runtime import Parts, Runtime
 from agent_runtime.limits.energy import energy_counter
 from agent_runtime.limits.presets import ALLOTMENTS
+from agent_runtime.models.absent import NO_MODEL, AbsentModel
 from agent_runtime.planners.flow.planner import FlowPlanner
-from agent_runtime.protocols import Closable, Model, Sandbox, Strategy, Tool, Verifier
+from agent_runtime.protocols import Closable, Model, Planner, Sandbox, Strategy, Tool, Verifier
 from agent_runtime.scoring.calibration import Calibration, calibration_file, read_calibration
 from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.scoring.verifiers.combined import Combined
@@ -36,6 +37,7 @@ from agent_runtime.search.chain import Chain
 from agent_runtime.search.corroborate import Corroborated
 from agent_runtime.search.diverse import DiverseTrees
 from agent_runtime.search.mcts import MonteCarlo
+from agent_runtime.search.planned import Planned, has_sure_answer
 from agent_runtime.search.vote import Vote
 from agent_runtime.types import Answer, Execution, ModelCard, SandboxJob, Task
 from agent_runtime_tools.calculator import Calculator
@@ -64,6 +66,7 @@ VERIFIERS: dict[str, Callable[[Model], Verifier]] = {
     "coverage": lambda _: Coverage(),
     "judge": Judge,
 }
+PLANNERS: dict[str, Callable[[], Planner]] = {"flow": FlowPlanner}
 # What a number after a strategy's name counts, as in `vote:16`.
 COUNTED = {
     "beam": "beams",
@@ -83,11 +86,12 @@ async def open_runtime(
     tools: Sequence[Tool] = (),
     verifier: Verifier | None = None,
     strategy: Strategy | None = None,
+    planners: Sequence[Planner] | None = None,
 ) -> AsyncIterator[Runtime]:
     """A runtime by `config`, closed with everything it started when the block ends.
 
-    `tools` are added to the built-in ones (the same name replaces one); `model`, `verifier` and `strategy`
-    take the place of what `config` names.
+    `tools` are added to the built-in ones (the same name replaces one); `model`, `verifier`, `strategy` and `planners`
+    take the place of what `config` names (`planners=()`: none).
 
     Raises:
         ConfigError: The configuration names something that is not there.
@@ -100,7 +104,8 @@ async def open_runtime(
     is_allotted = strategy is None and config.strategy is None
     sandbox = await build_sandbox(config)
     own_model = model is None
-    model = model or FlowPlanner(build_model(config))
+    model = model or build_model(config)
+    planners = build_planners(config.planner) if planners is None else planners
     built_in: list[Tool] = []
     if config.has_tools:
         built_in = [Calculator(), _database(config.read), Python(sandbox), Edit(sandbox)]
@@ -109,7 +114,12 @@ async def open_runtime(
         model,
         by_name,
         build_verifier() if verifier is None else lambda _: verifier,
-        strategy or build_strategy(name),
+        _planned(
+            planners,
+            strategy or _strategy_for(config, model, name, planners),
+            name if strategy is None else "",
+            config,
+        ),
         name if strategy is None else type(strategy).__name__,
         allotment.branches if is_allotted else None,
         energy_counter,
@@ -227,6 +237,44 @@ def _calibration(card: ModelCard) -> Calibration | None:
     return read_calibration(calibration_file(cache_folder(), card.name, card.sha256), card.name)
 
 
+def build_planners(name: str) -> list[Planner]:
+    """The planners that a setting stands for: `auto` is all of them, `none` is none, else the one of that name.
+
+    Raises:
+        ConfigError: There is none of that name; the message lists what there is.
+    """
+    if name == "none":
+        return []
+    if name != "auto" and name not in PLANNERS:
+        raise ConfigError(f"unknown planner {name!r}; there are: auto, none, {', '.join(sorted(PLANNERS))}")
+    return [make() for known, make in PLANNERS.items() if name in ("auto", known)]
+
+
+def _strategy_for(config: RunConfig, model: Model, name: str, planners: Sequence[Planner]) -> Strategy | None:
+    """The strategy called `name`; None where there is no model to write for it.
+
+    Raises:
+        ConfigError: There is none of that name, or neither a model nor a planner.
+    """
+    strategy = build_strategy(name)
+    if config.model != NO_MODEL and not isinstance(model, AbsentModel):
+        return strategy
+    if not planners:
+        raise ConfigError("with no model and no planner nobody proposes anything; name a model or a planner")
+    return None
+
+
+def _planned(
+    planners: Sequence[Planner], strategy: Strategy | None, name: str, config: RunConfig
+) -> Strategy:
+    """The strategy with the planners before it; a quick run is content with an answer of theirs that is sure."""
+    if not planners and strategy is not None:
+        return strategy
+    if config.think == "quick":
+        return Planned(planners, strategy, inner_name=name, is_enough=has_sure_answer)
+    return Planned(planners, strategy, inner_name=name)
+
+
 def build_verifier(names: Sequence[str] = tuple(VERIFIERS)) -> Callable[[Model], Verifier]:
     """What makes the verifier of a run, of the verifiers called `names`, from the model that speaks in it.
 
@@ -246,6 +294,8 @@ def build_model(config: RunConfig) -> Model:
         ConfigError: The name has none of the known forms.
     """
     spec = config.model
+    if spec == NO_MODEL:
+        return AbsentModel()
     if spec.partition(":")[0] in {"embedded", "hf"}:  # `embedded:FILE` takes the base from a file
         local: Model = import_module("agent_runtime.models.local").LocalModel.from_spec(spec)
         return local
@@ -254,7 +304,9 @@ def build_model(config: RunConfig) -> Model:
         server = import_module("agent_runtime.models.openai_server").OpenAIServer
         remote: Model = server.from_spec(spec, api_key=key)
         return remote
-    raise ConfigError(f"unknown model {spec!r}; write 'embedded', 'hf:NAME-or-folder' or 'openai:URL#MODEL'")
+    raise ConfigError(
+        f"unknown model {spec!r}; write 'embedded', 'hf:NAME-or-folder', 'openai:URL#MODEL' or 'none'"
+    )
 
 
 class LazySandbox:

@@ -32,9 +32,10 @@ class RunConfig(BaseSettings):
         env_prefix="AGENT_RUNTIME_", extra="forbid", frozen=True, validate_default=True
     )
 
-    model: str = "embedded"  # embedded, hf:NAME-or-folder, openai:URL#MODEL
+    model: str = "embedded"  # embedded, hf:NAME-or-folder, openai:URL#MODEL, none
     think: Think = "auto"
     strategy: str | None = None  # None: what `think` stands for
+    planner: str = "auto"  # rules that propose actions beside the model: auto (all), none, or one by name
     seed: int = Field(default=0, ge=0)
     max_tokens: int | None = Field(default=None, gt=0)
     max_seconds: float | None = Field(default=None, gt=0)

@@ -1,4 +1,4 @@
-"""Questions about money flows: the flow plans without a model, the model without plans, and both together.
+"""Questions about money flows: the planner without a model, the model with tools and no planner, and both together.
 
 Run: python -m evals.flow_questions [PACK…] [--items N] [--seed N] [--columns plans,model,both] [--think quick]. One
 run prints all columns over the same items. `--kinds` shows each kind of question, `--misses` what came instead.
@@ -11,9 +11,8 @@ from pathlib import Path
 
 import anyio
 
-from agent_runtime.assembly import build_model, build_sandbox, open_runtime
+from agent_runtime.assembly import build_sandbox, open_runtime
 from agent_runtime.config import RunConfig
-from agent_runtime.planners.flow.planner import FlowPlanner
 from agent_runtime.scoring.intervals import wilson
 from evals.packs.items import Item, read_pack
 from evals.packs.run import Column, runtime_column, sample
@@ -23,14 +22,12 @@ PACKS = [SHARED / "aml_ibm.dev.jsonl", SHARED / "aml_amlsim.dev.jsonl"]
 
 
 async def column(name: str, config: RunConfig, items: Sequence[Item]) -> Column:
-    inner = None if name == "plans" else build_model(config)
-    model = inner if name == "model" and inner is not None else FlowPlanner(inner)
+    changes = {"plans": {"model": "none"}, "model": {"planner": "none"}, "both": {}}[name]
     sandbox = await build_sandbox(config)
     try:
-        async with open_runtime(config, model=model) as runtime:
+        async with open_runtime(config.model_copy(update=changes)) as runtime:
             return await runtime_column(name, runtime, items, sandbox)
     finally:
-        await model.aclose()
         await sandbox.aclose()
 
 

@@ -24,6 +24,7 @@ def recorded_config(trace: Path, overrides: dict[str, Any] | None = None) -> Run
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     secrets = {name for name, field in RunConfig.model_fields.items() if "Secret" in str(field.annotation)}
     defaults = {name: field.default for name, field in RunConfig.model_fields.items()}
+    defaults["planner"] = "none"  # in runs of before it was a setting, what rules wrote stands as the model's
     settings = {key: value for key, value in (defaults | started.config).items() if key not in secrets}
     try:
         return RunConfig(**{**settings, **given})

@@ -28,7 +28,9 @@ def solve(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="embedded, hf:NAME-or-folder or openai:URL#MODEL. [embedded]"),
+        typer.Option(
+            metavar="SPEC", help="embedded, hf:NAME-or-folder, openai:URL#MODEL or none. [embedded]"
+        ),
     ] = None,
     think: Annotated[
         str | None, typer.Option(metavar="TIME", help="quick, standard, deep or auto. [auto]")
@@ -38,6 +40,12 @@ def solve(
         typer.Option(
             metavar="NAME",
             help="A search strategy, instead of what --think stands for; vote:16 is a vote of 16 chains.",
+        ),
+    ] = None,
+    planner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Rules that propose beside the model: auto (all), none, NAME. [auto]"
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed, the same run. [0]")] = None,
@@ -76,6 +84,7 @@ def solve(
             "model": model,
             "think": think,
             "strategy": strategy,
+            "planner": planner,
             "seed": seed,
             "sandbox": sandbox,
             "min_confidence": min_confidence,

@@ -1,5 +1,6 @@
 """The reasoning loop: sample the next actions, run their checks, judge them, add them to the search graph."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -55,14 +56,16 @@ class ReasoningLoop:
     calibration: Calibration | None = None
     _under_way: Sequence[Node] = field(init=False, default=())
     _ids: Iterator[int] = field(init=False)
-    _n_children: dict[int, int] = field(init=False)
+    _n_sampled: Counter[int | None] = field(init=False)  # children by parent
+    _n_proposed: Counter[int | None] = field(init=False)
     _paths: dict[int, tuple[Node, ...]] = field(init=False)
     _taken: TakenActions = field(init=False)
     _reads: dict[int, Read] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ids = count(len(self.graph))
-        self._n_children = {node.id: len(self.graph.children(node.id)) for node in self.graph}
+        self._n_sampled = Counter(node.parent_id for node in self.graph if node.origin != "planner")
+        self._n_proposed = Counter(node.parent_id for node in self.graph if node.origin == "planner")
         self._paths = {node.id: self.graph.path(node.id) for node in self.graph}
         self._taken = TakenActions(self.graph)
 
@@ -124,7 +127,9 @@ class ReasoningLoop:
         """
         await checkpoint_if_cancelled()
         self.meter.reserve(1, 0)
-        granted = [action for child, action in enumerate(actions) if self._may_branch(node, child)]
+        granted = [
+            action for child, action in enumerate(actions) if self._may_branch(node, child, is_proposed=True)
+        ]
         return await self._grow([self._proposed(node, action, planner) for action in granted])
 
     async def _grow(self, drafts: list[Node]) -> list[Node]:
@@ -161,10 +166,11 @@ class ReasoningLoop:
         requests = [self._request(parent, sampling, room.max_tokens, notes) for parent in parents]
         return parents, requests
 
-    def _may_branch(self, node: Node, child: int) -> bool:
+    def _may_branch(self, node: Node, child: int, *, is_proposed: bool = False) -> bool:
         """Whether the budget allows this child: the first child goes on with its parent's branch."""
-        is_same_branch = node.id != self.root.id and not child and not self._n_children.get(node.id)
-        return is_same_branch or self.meter.open_branches(1) == 1
+        has_children = self._n_sampled[node.id] or self._n_proposed[node.id]
+        is_same_branch = node.id != self.root.id and not child and not has_children
+        return is_same_branch or self.meter.open_branches(1, is_proposed=is_proposed) == 1
 
     def _request(self, parent: Node, sampling: Sampling, max_tokens: int, notes: tuple[str, ...]) -> Request:
         index, seed = self._next_child(parent)
@@ -173,9 +179,9 @@ class ReasoningLoop:
         return Request(self.prompt, self.path(parent), sampling, seed, max_tokens, index, notes)
 
     def _next_child(self, parent: Node) -> tuple[int, int]:
-        """The place of the next child of a node among its siblings, and its seed."""
-        index = self._n_children.get(parent.id, 0)
-        self._n_children[parent.id] = index + 1
+        """The place of a node's next sampled child among those, and its seed: the same with planners as without."""
+        index = self._n_sampled[parent.id]
+        self._n_sampled[parent.id] = index + 1
         return index, child_seed(parent.seed, index)
 
     def _path_to(self, node: Node) -> tuple[Node, ...]:
@@ -196,7 +202,9 @@ class ReasoningLoop:
 
     def _proposed(self, parent: Node, action: Action, planner: str) -> Node:
         """The node of an action that a planner proposes, not yet checked."""
-        _, seed = self._next_child(parent)
+        index = self._n_proposed[parent.id]
+        self._n_proposed[parent.id] = index + 1
+        seed = child_seed(parent.seed, -1 - index)  # of its own: what the model writes here does not change
         node = Node(
             next(self._ids), parent.id, parent.depth + 1, action,
             seed=seed, strategy=self.strategy, origin="planner", planner=planner,

@@ -93,6 +93,7 @@ class Meter:
         self.budget = budget
         self.spent = replace(already, joules=None)
         self.n_branches = 0
+        self.n_proposed_branches = 0
         self.exhausted: str | None = None  # the first budget that said no
         self._prices = prices
         self._read_joules = read_joules
@@ -138,11 +139,18 @@ class Meter:
         n_granted = max(1, min(n_actions, left // USEFUL_ACTION_TOKENS))
         return Reservation(n_granted, min(tokens_each, left // n_granted))
 
-    def open_branches(self, n_wanted: int) -> int:
-        """Take up to `n_wanted` more branches; how many the budget has room for (0: none, and that is noted)."""
+    def open_branches(self, n_wanted: int, *, is_proposed: bool = False) -> int:
+        """Take up to `n_wanted` more branches; how many the budget has room for (0: none, and that is noted).
+
+        The model has as many as the budget says, and so has what planners propose: neither takes from the other.
+        """
         limit = self.budget.branches
-        granted = n_wanted if limit is None else max(0, min(n_wanted, limit - self.n_branches))
-        self.n_branches += granted
+        n_taken = self.n_proposed_branches if is_proposed else self.n_branches
+        granted = n_wanted if limit is None else max(0, min(n_wanted, limit - n_taken))
+        if is_proposed:
+            self.n_proposed_branches += granted
+        else:
+            self.n_branches += granted
         if n_wanted and not granted:
             self.exhausted = self.exhausted or "branches"
         return granted

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from agent_runtime.search.graph import SearchGraph
 from agent_runtime.terminal.printable import printable, printable_lines
+from agent_runtime.terminal.writers import writer
 from agent_runtime.trace.events import ActionSampled
 from agent_runtime.types import Action, Backtrack, FinalAnswer, Malformed, Node, Plan, Step
 
@@ -91,7 +92,8 @@ class Branches:
         assert node.action is not None
         mark = VERDICT_MARKS[node.verdict.kind]
         word = "" if node.verdict.kind == "unchecked" else f"{node.verdict.kind} "
-        yield from self._action(node.action, lead, guide, mark, f"{word}{node.path_score:.2f}")
+        score = f"{word}{node.path_score:.2f}"
+        yield from self._action(node.action, lead, guide, mark, score, writer(node))
         if node.observation is not None:
             color = VERDICT_MARKS[node.verdict.kind][1]
             yield from self._wrapped("↳ ", node.observation.brief, guide + "  ", RESULT_LINES, color)
@@ -108,20 +110,24 @@ class Branches:
             yield self._line(guide, Text("◌ open", style="cyan"))
 
     def _under_way(self, sampled: ActionSampled, lead: str, guide: str) -> Iterator[Text]:
-        yield from self._action(sampled.action, lead, guide, ("◌", "cyan"), "")
+        by = "" if sampled.origin == "model" else sampled.origin
+        yield from self._action(sampled.action, lead, guide, ("◌", "cyan"), "", by)
         if isinstance(sampled.action, Step) and sampled.action.check:
             yield self._line(guide, Text("  ↳ running", style="cyan"))
 
     def _action(
-        self, action: Action, lead: str, guide: str, mark: tuple[str, str], score: str
+        self, action: Action, lead: str, guide: str, mark: tuple[str, str], score: str, by: str
     ) -> Iterator[Text]:
         sign, color = mark
+        score = "  ".join(part for part in (by, score) if part)
         match action:
             case Plan():
                 items = [f"{n}. {item}" for n, item in enumerate(action.items, 1)]
                 texts = items[:PLAN_ITEMS] + (["…"] if len(items) > PLAN_ITEMS else [])
                 for n, item in enumerate(texts or ["(an empty plan)"]):
                     head = Text.assemble((f"{'  ' if n else '▪ '}", "bold blue"), (printable(item), "blue"))
+                    if by and not n:
+                        head.append(f"  {by}", "dim")
                     yield self._line(guide if n else lead, head)
             case Step():
                 yield from self._thought(sign, color, action.thought, lead, guide, score)

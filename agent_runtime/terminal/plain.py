@@ -8,6 +8,7 @@ from rich.text import Text
 
 from agent_runtime.terminal.printable import printable, printable_lines
 from agent_runtime.terminal.summary import answer_lines, bill_lines, head_lines, verdict_line
+from agent_runtime.terminal.writers import writer
 from agent_runtime.trace.events import Event, NodeAdded, NodeClosed, RunFinished, RunStarted
 from agent_runtime.types import Backtrack, FinalAnswer, Malformed, Node, Plan, Step
 
@@ -81,7 +82,8 @@ def _node_line(node: Node) -> str:
     closed = f" | {node.state.replace('_', ' ')}: {node.reason}" if node.reason else ""
     said, came = " ".join(printable_lines(text)), " / ".join(printable_lines(result.rstrip()))
     came = _short(came, MAX_RESULT_CHARACTERS)
-    return f"#{node.id} (after #{node.parent_id}) {_short(said)}{came}{verdict}{printable(closed)}"
+    by = f", {writer(node)}" if node.origin != "model" else ""
+    return f"#{node.id} (after #{node.parent_id}{by}) {_short(said)}{came}{verdict}{printable(closed)}"
 
 
 def _short(text: str, limit: int = MAX_LINE_CHARACTERS) -> str:

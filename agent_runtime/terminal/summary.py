@@ -65,7 +65,8 @@ def answer_lines(answer: Answer) -> Iterator[Text]:
 
 def _evidence_lines(evidence: Evidence) -> Iterator[Text]:
     check = " ".join(printable_lines(evidence.input))
-    mark = f"{MARKS[evidence.verdict]} {printable(evidence.tool)} "
+    by = "" if evidence.origin == "model" else f"({evidence.origin}) "
+    mark = f"{MARKS[evidence.verdict]} {printable(evidence.tool)} {by}"
     yield Text.assemble((mark, "green"), (check, "cyan"))
     results = printable_lines(evidence.result.rstrip())
     yield from (

@@ -1,4 +1,4 @@
-"""Solve a pack in three columns side by side: the tools alone, the model alone, the model with tools and search."""
+"""Solve a pack in columns side by side: a blind guess, planners alone, the model alone, with tools, with planners."""
 
 import random
 import tempfile
@@ -19,6 +19,7 @@ from evals.packs.repairs import Repairs
 from evals.packs.scoring import is_right
 
 N_AT_ONCE = 8
+FLOOR = "blind guess"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +61,17 @@ def sample(items: Sequence[Item], n: int | None, seed: int) -> list[Item]:
     return [items[index] for index in kept]
 
 
-async def floor_column(
-    items: Sequence[Item], sandbox: Sandbox, planned: Runtime, repairs: Repairs | None = None
-) -> Column:
-    """The tools without a model: the flow plans in `planned`, blind edits, else a guess from the item's words."""
+async def floor_column(items: Sequence[Item], sandbox: Sandbox, repairs: Repairs | None = None) -> Column:
+    """What costs nothing: the first edit in source order that passes, else a guess from the item's words."""
 
     async def answer(item: Item, place: Path) -> Result:
         if repairs is not None and item.is_program:
             text = (await repairs.of(item)).blind
             return Result(item, text, await is_right(item, text, sandbox))
-        found = await planned.solve(item.place(place, planned.new_task(item.question).id))
-        text = found.text if found.text is not None else floor_answer(item)
-        return Result(item, text, await is_right(item, text, sandbox), found.confidence, found.usage)
+        text = floor_answer(item)
+        return Result(item, text, await is_right(item, text, sandbox))
 
-    return await _column("tools alone", items, answer)
+    return await _column(FLOOR, items, answer)
 
 
 async def runtime_column(

@@ -48,6 +48,8 @@ def run(*arguments: str) -> int:
         (["solve", "?", "--model", "gpt"], "unknown model 'gpt'; write 'embedded'"),
         (["solve", "?", "--think", "hard"], "'quick', 'standard', 'deep' or 'auto'"),
         (["solve", "?", "--strategy", "luck"], "unknown strategy 'luck'"),
+        (["solve", "?", "--planner", "luck"], "unknown planner 'luck'; there are: auto, none, flow"),
+        (["solve", "?", "--model", "none", "--planner", "none"], "nobody proposes anything"),
         (["solve", "?", "--max-tokens", "-3"], "greater than 0"),
         (["solve", "?", "--seed", "-1"], "'seed'"),
         (["replay", "missing.jsonl"], "there is no trace"),

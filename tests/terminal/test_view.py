@@ -157,6 +157,22 @@ def test_off_a_terminal_each_node_is_one_line():
     assert [line.split()[0] for line in lines[2:9]] == ["#1", "#2", "#3", "#2", "#4", "#5", "answer"]
 
 
+def test_what_a_planner_wrote_says_so_on_a_terminal_and_off_it():
+    nodes = [
+        Node(1, 0, 1, Plan(("Look up",)), origin="planner", planner="flow"),
+        Node(2, 1, 2, Step("By rule"), origin="planner", planner="flow\x1b[2J"),
+        Node(3, 1, 2, Step("By thought")),
+    ]
+    events: list[Event] = [started(), *map(NodeAdded, nodes)]
+
+    tree, plain = "\n".join(final(events)), left_by(pipe(), events).splitlines()
+
+    assert "Look up  planner flow" in tree
+    assert "planner flow␛[2J" in tree
+    assert plain[2].startswith("#1 (after #0, planner flow) plan: Look up")
+    assert plain[4].startswith("#3 (after #1) By thought")
+
+
 def test_off_a_terminal_nothing_is_coloured_or_drawn():
     assert "\x1b" not in left_by(pipe(), a_run())
 

@@ -43,7 +43,7 @@ async def replay(database: Database, item: dict[str, Any], folder: Path) -> tupl
 
 
 def are_rounded_apart(text: str, recorded: str) -> bool:
-    """Whether two results differ by the rounding of a tie alone: a table's decimals are exact, the recorded were not."""
+    """Whether two results differ by the rounding of a tie alone: decimals of a table are exact now."""
     left, right = text.split(), recorded.split()
     differing = [pair for pair in zip(left, right, strict=False) if pair[0] != pair[1]]
     try:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_runtime.jobs.debugging.examples import examples
-from agent_runtime.jobs.debugging.experiments import Laboratory, Trial, variant
+from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Trial, variant
 from agent_runtime.jobs.debugging.inputs import mutated
 from agent_runtime.jobs.debugging.plausibility import Known, Look, look, n_unread
 from agent_runtime.jobs.debugging.types import Candidate
@@ -55,7 +55,7 @@ class Ranked:
 
 
 async def compare(
-    laboratory: Laboratory,
+    experiments: ExperimentRunner,
     sources: Mapping[str, str],
     passing: Sequence[Candidate],
     likelihood: Mapping[Candidate, float],
@@ -72,13 +72,13 @@ async def compare(
     passing = passing[:MAX_COMPARED]
     if not passing:
         return []
-    (before,) = await laboratory.run("compare", [{}])
-    (one,) = await laboratory.run("compare", [variant(passing[0], sources)])
+    (before,) = await experiments.run("compare", [{}])
+    (one,) = await experiments.run("compare", [variant(passing[0], sources)])
     seen = list(dict.fromkeys([*before.calls, *one.calls]))
     wanted = examples(words, sources)
     given = [*wanted, *mutated([*seen, *wanted])]
-    (as_is,) = await laboratory.run("compare", [{}], given)
-    trials = await laboratory.run("compare", [variant(one, sources) for one in passing], given)
+    (as_is,) = await experiments.run("compare", [{}], given)
+    trials = await experiments.run("compare", [variant(one, sources) for one in passing], given)
     known = Known(before, as_is, tuple(given), wanted, frozenset((*seen, *wanted)))
     looks = [look(trial, known) for trial in trials]
     weights = [
@@ -93,7 +93,7 @@ async def compare(
 def not_compared(
     passing: Sequence[Candidate], likelihood: Mapping[Candidate, float], unseen: float = 0.0
 ) -> list[Ranked]:
-    """The passing candidates, likeliest first, where no laboratory can run: each may behave in its own way."""
+    """The passing candidates, likeliest first, where no experiment can be run: each may behave in its own way."""
     weights = {one: likelihood.get(one, one.prior) for one in passing}
     total = sum(weights.values()) + unseen or 1.0
     found = [Ranked(one, weight, share=weight / total).unchecked(UNTRIED) for one, weight in weights.items()]

@@ -22,6 +22,7 @@ Call = tuple[str, str, str]  # file, function, arguments as text
 
 CPU_SECONDS = 0.5  # of one variant; a mutated loop may never end
 MEMORY_BYTES = 256 * 2**20
+MAX_SECONDS = 120.0  # of one job with all its variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Trial:
     is_passing: bool
     said: str
     n_passed: int = 0
+    is_lost: bool = False  # the experiment itself gave no result, which says nothing about the variant
     events: tuple[tuple[bool, tuple[tuple[str, int], ...]], ...] = ()
     calls: tuple[Call, ...] = ()
     functions: frozenset[tuple[str, str]] = frozenset()
@@ -38,7 +40,7 @@ class Trial:
 
 
 @dataclass(slots=True)
-class Laboratory:
+class ExperimentRunner:
     """Runs variants of one program. `limit_seconds` is what one variant may take."""
 
     sandbox: Sandbox
@@ -64,7 +66,7 @@ class Laboratory:
             "cpu_seconds": self.limit_seconds,
             "wall_seconds": self.limit_seconds * 4 + 1,
         }
-        seconds = min(120.0, 10.0 + len(variants) * (self.limit_seconds + 0.2))
+        seconds = min(MAX_SECONDS, 10.0 + len(variants) * (self.limit_seconds + 0.2))
         job = SandboxJob(
             code=WORKER.read_text(),
             files={**self._files(), PLAN: json.dumps(plan).encode()},
@@ -75,7 +77,7 @@ class Laboratory:
         self.n_runs += len(variants)
         execution = await self.sandbox.run(job, self.scope)
         found = dict(_read(line) for line in execution.stdout.splitlines() if line.startswith("{"))
-        lost = Trial(is_passing=False, said="the experiment gave no result")
+        lost = Trial(is_passing=False, said="the experiment gave no result", is_lost=True)
         return [found.get(index, lost) for index in range(len(variants))]
 
     def _files(self) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """The search of a debugging run: hypotheses in waves, each checked by rerunning; then pairs; then the comparison.
 
-A `Strategy`: it decides what is tried next and when to stop. Every hypothesis becomes a branch of the graph; the
-refuted ones are closed as dead ends with what the rerun said.
+A `Strategy`: it decides what is tried next and when to stop. The enumerated edits are proposals, the model's own are
+sampled. Each becomes a branch of the graph; the refuted ones are closed as dead ends with what the rerun said.
 """
 
 import time
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from agent_runtime.jobs.debugging.comparing import Ranked
 from agent_runtime.jobs.debugging.edits import candidates
-from agent_runtime.jobs.debugging.experiments import Laboratory, Trial, variant
-from agent_runtime.jobs.debugging.own_edits import judges, own_candidate
-from agent_runtime.jobs.debugging.proposer import Proposer, hypothesis
-from agent_runtime.jobs.debugging.screening import ScreenedEdit
+from agent_runtime.jobs.debugging.experiments import variant
+from agent_runtime.jobs.debugging.own_edits import edit_candidate, judges
+from agent_runtime.jobs.debugging.trials import n_held
 from agent_runtime.jobs.debugging.types import Attempt, Candidate, Suspect
 from agent_runtime.protocols import Expander
-from agent_runtime.types import FinalAnswer, Node, Plan, Step
+from agent_runtime.types import Check, FinalAnswer, Node, Plan, Step
 
+EDITS = "edits"  # who proposes the enumerated edits
 WAVE = 64
 ENOUGH = 40  # passing candidates to choose among; more would hardly change the choice
 N_SEEDS = 8  # refuted candidates that a second edit is added to
@@ -50,24 +50,19 @@ class Hypotheses:
     found: Sequence[Candidate]
     sources: Mapping[str, str]
     suspects: Sequence[Suspect]
-    proposer: Proposer
-    tool: ScreenedEdit
-    laboratory: Laboratory | None
     choose: Choose
     n_passing_before: int = 0
     limits: Limits = Limits()
     n_model_actions: int = 0
     attempts: list[Attempt] = field(default_factory=list, init=False)
     ranked: list[Ranked] = field(default_factory=list, init=False)
-    _progress: dict[Candidate, Trial] = field(default_factory=dict, init=False)
     _nodes: dict[Candidate, Node] = field(default_factory=dict, init=False)
     _ends: float = field(default=0.0, init=False)
 
     async def search(self, tree: Expander) -> None:
         """Try the hypotheses until enough pass or the limits are reached; answer with the best fix."""
         self._ends = time.monotonic() + self.limits.seconds
-        self.proposer.offer(tree.root.id, [PLAN])
-        (plan,) = await tree.expand([tree.root])
+        (plan,) = await tree.propose(tree.root, [PLAN], EDITS)
         await self._ask_model(tree, plan)
         await self._try_all(tree, {plan.id: plan}, [(plan.id, candidate) for candidate in self.found])
         if not self.passing and self.limits.has_pairs:
@@ -88,8 +83,11 @@ class Hypotheses:
     async def _ask_model(self, tree: Expander, plan: Node) -> None:
         """Let the model think on its own, as far as its share reaches; its edits count as anybody's."""
         node = plan
-        for _ in range(self.n_model_actions if self.proposer.has_model else 0):
-            (node,) = await tree.expand([node])
+        for _ in range(self.n_model_actions):
+            grown = await tree.expand([node])
+            if not grown:
+                break
+            (node,) = grown
             self._note_own(tree, node)
             if node.state != "open":
                 return
@@ -100,7 +98,7 @@ class Hypotheses:
         """An edit of the model's own that passes is a candidate like the others, unless it edits the judge."""
         if not isinstance(node.action, Step) or node.action.check is None or node.observation is None:
             return
-        candidate = own_candidate(node.action.check, self.sources)
+        candidate = edit_candidate(node.action.check, self.sources)
         if candidate is not None and judges(candidate, self.sources[candidate.file]):
             tree.close(
                 [node],
@@ -119,22 +117,12 @@ class Hypotheses:
             if self._is_over:
                 return
             wave = tries[start : start + WAVE]
-            await self._screen([candidate for _, candidate in wave])
             for parent_id in dict.fromkeys(parent_id for parent_id, _ in wave):
                 of_parent = [candidate for other, candidate in wave if other == parent_id]
-                await self._expand(tree, parents[parent_id], of_parent)
+                await self._propose(tree, parents[parent_id], of_parent)
 
-    async def _screen(self, wave: Sequence[Candidate]) -> None:
-        if self.laboratory is None:
-            return
-        trials = await self.laboratory.run("screen", [variant(one, self.sources) for one in wave])
-        for candidate, trial in zip(wave, trials, strict=True):
-            self._progress[candidate] = trial
-            self.tool.know(candidate.text, trial)
-
-    async def _expand(self, tree: Expander, parent: Node, wave: Sequence[Candidate]) -> None:
-        self.proposer.offer(parent.id, [hypothesis(candidate) for candidate in wave])
-        nodes = await tree.expand([parent], len(wave))
+    async def _propose(self, tree: Expander, parent: Node, wave: Sequence[Candidate]) -> None:
+        nodes = await tree.propose(parent, [hypothesis(candidate) for candidate in wave], EDITS)
         for candidate, node in zip(wave, nodes, strict=False):
             observation = node.observation
             is_passing = observation is not None and observation.outcome == "ok"
@@ -146,11 +134,9 @@ class Hypotheses:
 
     async def _try_pairs(self, tree: Expander) -> None:
         """A second edit on top of those that came nearest: more asserts or tests held than before."""
-        screened = [
-            one for one in self._progress if one in self._nodes
-        ]  # a budget may end before the rest is tried
-        near = [one for one in screened if self._progress[one].n_passed > self.n_passing_before]
-        near.sort(key=lambda one: (-self._progress[one].n_passed, -one.prior))
+        held = {one: n_held(node.observation) for one, node in self._nodes.items()}
+        near = [one for one, n in held.items() if n > self.n_passing_before]
+        near.sort(key=lambda one: (-held[one], -one.prior))
         for first in near[:N_SEEDS]:
             node = self._nodes[first]
             changed = {**self.sources, **variant(first, self.sources)}
@@ -172,10 +158,19 @@ class Hypotheses:
         tree.close([node for node in rivals if node.state == "open"], "another fix that passes is likelier")
         if best.state == "open":
             candidate = self.ranked[0].candidate
-            self.proposer.offer(
-                best.id, [FinalAnswer(f"{candidate.file}:{candidate.first}-{candidate.last}")]
-            )
-            await tree.expand([best])
+            place = f"{candidate.file}:{candidate.first}-{candidate.last}"
+            await tree.propose(best, [FinalAnswer(place)], EDITS)
+
+
+def hypothesis(candidate: Candidate) -> Step:
+    """A candidate as a step: what is supposed, and the edit that tests it."""
+    where = (
+        f"line {candidate.first}"
+        if candidate.first >= candidate.last
+        else f"lines {candidate.first}-{candidate.last}"
+    )
+    kind = "a line is missing before" if candidate.last < candidate.first else f"{candidate.operator} at"
+    return Step(f"Perhaps {kind} {where} of {candidate.file}.", Check("edit", candidate.text))
 
 
 def between(file: str, old: str, new: str, operator: str, prior: float) -> Candidate:

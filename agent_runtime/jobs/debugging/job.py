@@ -19,15 +19,15 @@ from agent_runtime.jobs.debugging.commands import sandbox_command, worker_comman
 from agent_runtime.jobs.debugging.comparing import MAX_COMPARED, Ranked, compare, not_compared
 from agent_runtime.jobs.debugging.earlier import Earlier, EarlierTests
 from agent_runtime.jobs.debugging.edits import candidates, in_source_order
-from agent_runtime.jobs.debugging.experiments import Laboratory, Trial
+from agent_runtime.jobs.debugging.experiments import MAX_SECONDS, ExperimentRunner, Trial
 from agent_runtime.jobs.debugging.hints import hints
 from agent_runtime.jobs.debugging.hypotheses import Hypotheses, Limits
 from agent_runtime.jobs.debugging.localise import suspects
-from agent_runtime.jobs.debugging.proposer import Proposer
 from agent_runtime.jobs.debugging.ranking import Ranking, listing, rank, weighed
-from agent_runtime.jobs.debugging.screening import ScreenedEdit
 from agent_runtime.jobs.debugging.snapshot import Snapshot, copy_folder
+from agent_runtime.jobs.debugging.timed import Timed
 from agent_runtime.jobs.debugging.tracebacks import parse
+from agent_runtime.jobs.debugging.trials import TrialledEdit
 from agent_runtime.jobs.debugging.types import Candidate, Cause, Failure, Fix, Report, Suspect
 from agent_runtime.jobs.debugging.verdict import (
     MIN_CONFIDENCE,
@@ -38,7 +38,9 @@ from agent_runtime.jobs.debugging.verdict import (
     what_is_missing,
 )
 from agent_runtime.kernel.runtime import Runtime, new_task_id
+from agent_runtime.models.absent import AbsentModel
 from agent_runtime.protocols import Model, Sandbox, Tool
+from agent_runtime.scoring.verifiers.checks import Checks
 from agent_runtime.types import Execution, SandboxJob, Task, Usage
 
 TEXT_ENDINGS = (".py", ".txt", ".toml", ".cfg", ".json", ".csv", ".yaml", ".yml", ".ini")
@@ -102,13 +104,13 @@ class _Case:
             SandboxJob(argv=argv, files=self.contents, seconds=seconds), self.scope
         )
 
-    def laboratory(self, execution: Execution) -> Laboratory | None:
+    def experiments(self, execution: Execution) -> ExperimentRunner | None:
         """Where experiments run; None for a command that the worker cannot run."""
         command = worker_command(self.request.command)
         if command is None:
             return None
         limit = min(self.request.run_seconds, max(0.5, 4 * execution.cpu_seconds))
-        return Laboratory(
+        return ExperimentRunner(
             self.workshop.sandbox, self.scope, self.snapshot.folder, self.snapshot.files, command, limit
         )
 
@@ -179,8 +181,8 @@ async def _debug(case: _Case) -> Report:
     if execution.exit_code == 0 and not execution.is_timeout and failure is None:
         cause = Cause("no failure", "The command ends well in the sandbox. There is nothing to repair.")
         return Report(case.request.command, cause, ("exit code 0",), left_out=case.snapshot.left_out)
-    laboratory = case.laboratory(execution)
-    trial = (await laboratory.run("trace", [{}]))[0] if laboratory is not None else None
+    experiments = case.experiments(execution)
+    trial = (await experiments.run("trace", [{}]))[0] if experiments is not None else None
     cause = explain(failure, case.files) if failure is not None else _without_traceback(execution)
     found = suspects(failure, trial, case.sources)
     if cause.file in case.sources and cause.is_certain:
@@ -189,7 +191,7 @@ async def _debug(case: _Case) -> Report:
     tried = candidates(case.sources, found, suggested)
     ranking = await rank(tried, case.sources, _said(execution), case.workshop.model, case.request.words)
     case.judging += ranking.usage
-    search = await _search(case, ranking, found, trial, laboratory, execution)
+    search = await _search(case, ranking, found, trial, experiments, execution)
     return await _report(case, search, ranking, cause, failure, found, execution)
 
 
@@ -207,22 +209,23 @@ async def _search(
     ranking: Ranking,
     found: Sequence[Suspect],
     trial: Trial | None,
-    laboratory: Laboratory | None,
+    experiments: ExperimentRunner | None,
     execution: Execution,
 ) -> _Search:
     request, workshop = case.request, case.workshop
-    proposer = Proposer(workshop.model if request.n_model_actions else None)
-    tool = ScreenedEdit(workshop.edit)
+    model = workshop.model if request.n_model_actions else None
+    tools = [Timed(tool, request.run_seconds) for tool in workshop.tools]
+    edit = TrialledEdit(workshop.edit, experiments, case.sources, request.run_seconds)
 
     async def choose(passing: Sequence[Candidate]) -> list[Ranked]:
-        return await _choose(case, passing, ranking.weights, laboratory)
+        return await _choose(case, passing, ranking.weights, experiments)
 
     strategy = Hypotheses(
-        ranking.ordered, case.sources, found, proposer, tool, laboratory, choose,
-        trial.n_passed if trial is not None else 0, request.limits, request.n_model_actions,
+        ranking.ordered, case.sources, found, choose, trial.n_passed if trial is not None else 0, request.limits,
+        request.n_model_actions if model is not None else 0,
     )  # fmt: skip
     config = workshop.config.model_copy(
-        update={"has_tools": False, "check_seconds": request.run_seconds, "sandbox": "auto"}
+        update={"has_tools": False, "check_seconds": MAX_SECONDS + request.run_seconds, "sandbox": "auto"}
     )
     shown = " ".join(request.command)
     task = Task(
@@ -233,7 +236,12 @@ async def _search(
         command=sandbox_command(request.command),
     )
     async with workshop.open_runtime(
-        config, model=proposer, tools=[*workshop.tools, tool], strategy=strategy
+        config,
+        model=model or AbsentModel(),
+        tools=[*tools, edit],
+        verifier=Checks(),  # the reruns judge
+        strategy=strategy,
+        planners=(),
     ) as runtime:
         answer = await runtime.solve(task)
     return _Search(strategy, answer.usage, str(answer.trace or ""))
@@ -243,7 +251,7 @@ async def _choose(
     case: _Case,
     passing: Sequence[Candidate],
     weights: Mapping[Candidate, float],
-    laboratory: Laboratory | None,
+    experiments: ExperimentRunner | None,
 ) -> list[Ranked]:
     """Compare what passes, and take the best that breaks nothing."""
     words = case.request.words
@@ -253,8 +261,8 @@ async def _choose(
     passed = set(passing)
     others = [weight for one, weight in weights.items() if one not in passed]
     unseen = fmean(others) if others else 0.0
-    if laboratory is not None:
-        ranked = await compare(laboratory, case.sources, passing, weights, words, unseen)
+    if experiments is not None:
+        ranked = await compare(experiments, case.sources, passing, weights, words, unseen)
     else:
         ranked = not_compared(passing, weights, unseen)
     tests = EarlierTests(

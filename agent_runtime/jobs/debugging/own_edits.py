@@ -16,14 +16,18 @@ PRIOR = 0.5  # as a middling kind of enumerated edit on the most suspect line
 ENDINGS = ("exit", "_exit", "quit", "abort", "kill", "SystemExit")  # what ends a program before its checks
 
 
-def own_candidate(check: Check, sources: Mapping[str, str]) -> Candidate | None:
-    """A model's `edit` as a candidate; None where it names no file of the program."""
+def edit_candidate(check: Check, sources: Mapping[str, str], operator: str = "model") -> Candidate | None:
+    """The `edit` of a check as a candidate; None where it names no file or lines of the program."""
     head, _, body = check.input.partition("\n")
     file, _, lines = head.rpartition(":")
     first, _, last = lines.partition("-")
     if check.tool != "edit" or file not in sources or not (first.isdigit() and last.strip().isdigit()):
         return None
-    return Candidate(file, int(first), int(last), tuple(body.split("\n")) if body else (), "model", PRIOR)
+    n_lines = sources[file].count("\n") + 1
+    if not (1 <= int(first) <= int(last) + 1 and int(last) <= n_lines):
+        return None
+    lines_in = tuple(body.split("\n")) if body else ()
+    return Candidate(file, int(first), int(last), lines_in, operator, PRIOR)
 
 
 def judges(candidate: Candidate, source: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal
 Concept = Literal[
     "out", "in", "chain", "origin", "return", "earliest", "fewest", "between", "most", "distinct", "number",
     "total", "list", "shape", "structuring", "pass_through", "onward", "collector", "path", "beyond",
+    "each", "possible", "things",
 ]  # fmt: skip
 
 _FORMS: dict[Concept, str] = {
@@ -30,18 +31,28 @@ _FORMS: dict[Concept, str] = {
     "distinct": r"distinct|different|separate|unique",
     "number": r"number of|how many|counts?",
     "total": r"totals?|sum|sums|altogether|in all|adds? up|overall|how much|combined",
-    "list": r"list|which (?:\w+ )?(?:accounts|parties|companies|people)|name (?:all|every\w*)|what accounts",
+    "list": r"list|which (?:\w+ )?(?:accounts|parties|companies|firms|businesses|people)|name (?:all|every\w*)"
+    r"|what accounts",
     "shape": r"typolog(?:y|ies)|patterns?|shapes?|schemes?|layouts?",
     "structuring": r"structur(?:e|ed|ing)|smurf\w*|just (?:below|under)|split into small",
     "pass_through": r"pass(?:es)?[ -]through|conduits?|funnels?|(?:passes|hands|sends) on (?:nearly|almost|all)",
-    "onward": r"sent? (?:it |them |money )?on|pass(?:ed|es)? (?:it |them |money )?on|forward(?:ed|s)?|paid onwards?",
+    "onward": r"sent? (?:it |them |money )?on|pass(?:ed|es)? (?:it |them |money )?on|forward(?:ed|s)?|paid onwards?"
+    r"|first receipts?",
     "collector": r"collectors?|converges?|consolidat\w+|gathering (?:account|point)|same (?:account|recipient)",
     "path": r"paths?|routes?|in (?:the )?order|stations|how did|through which|hop by hop",
+    "each": r"each|every|apiece",
+    "possible": r"can|could|may|might|possibl[ey]",
+    # What is counted or listed where it is no account.
+    "things": r"(?:list|which|how many|numbers? of|different|distinct|separate|unique)"
+    r"(?: (?:all|the|of|different|distinct))* (?:dates?|days?|times?|timestamps?|steps?|amounts?|payments?"
+    r"|transfers?|transactions?|currenc(?:y|ies))",
     # What the macros do not answer: rules of tracing, shares, differences, the largest stream at every fork.
     "beyond": r"percent\w*|shares?|proportion|fifo|first in,? first out|pro[ -]rata|lowest intermediate|net|minus"
     r"|average|mean|median|fees?|commission|(?:each|every) hop|keeps?|kept|balances?|what if|occasions|times",
 }  # fmt: skip
 _CONCEPTS = {concept: re.compile(rf"\b(?:{forms})\b") for concept, forms in _FORMS.items()}
+
+_PARTIES_OF = re.compile(r"\b(?:payers?|senders?|payees?|recipients?) of\b")
 
 _SPELLED = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -52,6 +63,19 @@ NUMBERS = {word: value for value, word in enumerate(_SPELLED)}
 def concepts(text: str) -> frozenset[Concept]:
     """What a lower-case text speaks of."""
     return frozenset(concept for concept, forms in _CONCEPTS.items() if forms.search(text))
+
+
+def n_flow_verbs(text: str) -> int:
+    """How often a lower-case text says that somebody pays or is paid, "the payers of" included."""
+    spans = [found.span() for side in (_CONCEPTS["out"], _CONCEPTS["in"]) for found in side.finditer(text)]
+    return len(set(spans)) + len(_PARTIES_OF.findall(text))
+
+
+def without_concepts(text: str) -> str:
+    """A lower-case text without the words by which it speaks of a concept; those of two may overlap."""
+    spans = [found.span() for forms in _CONCEPTS.values() for found in forms.finditer(text)]
+    said = {at for start, end in spans for at in range(start, end)}
+    return "".join(" " if at in said else character for at, character in enumerate(text))
 
 
 def is_payer_word(word: str) -> bool:

@@ -1,8 +1,8 @@
 """Ways to answer a question about money flows: each a query over the flow macros, fitting some readings.
 
-A plan fits when the parts that the question names are the ones it takes and the question speaks of what it needs. Of
-several that fit, the one that leaves least of the question unexplained comes first; a question that speaks of what no
-macro answers (`beyond`) gets no plan, and the model reasons on its own.
+A plan fits when the parts that the question names are the ones it takes, the question speaks of what it needs, and
+nothing of the question is left over. Of several that fit, the one that needs most of it comes first; a question that
+speaks of what no macro answers (`beyond`) gets no plan, and the model reasons on its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,15 @@ from agent_runtime.jobs.cashflow.sql import quote
 from agent_runtime.planners.flow.lexicon import Concept
 from agent_runtime.planners.flow.reading import Reading
 
-# Concepts that a plan has to explain when a question speaks of them; the others go with almost anything.
+# Concepts that a plan has to explain where a question speaks of them; the others go with almost anything.
 SALIENT: frozenset[Concept] = frozenset(
     ["chain", "origin", "return", "earliest", "fewest", "between", "most", "total", "shape", "structuring",
-     "pass_through", "onward", "collector"]
+     "pass_through", "onward", "collector", "things"]
 )  # fmt: skip
-UNEXPLAINED = 1.0  # what a salient concept costs a plan that does not explain it
-MAX_UNEXPLAINED = 1  # with more of them, the plan answers another question
+SUM_OF_A_LIST = 1.0  # what it costs a list that a sum is asked for
+DIRECT = (
+    "total between", "total paid", "total received", "number of payees", "number of payers", "payees", "payers",
+)  # fmt: skip
 MIN_FLAGGED = 3  # accounts named together before their shape is a question
 
 
@@ -57,22 +59,33 @@ def plans(reading: Reading) -> list[FlowPlan]:
     said = reading.concepts & SALIENT
     found = []
     for kind in KINDS:
-        if (
-            _parts_of(reading) not in kind.parts
-            or not kind.needs <= reading.concepts
-            or not kind.fits(reading)
-        ):
+        if _parts_of(reading) not in kind.parts or not _fits(kind, reading):
             continue
-        unexplained = said - kind.explains - kind.needs
-        if len(unexplained) <= MAX_UNEXPLAINED:
-            asks_for_a_sum = kind.is_list and "total" in said and "list" not in reading.concepts
-            n_wrong = len(unexplained) + asks_for_a_sum
-            fit = len(kind.needs & SALIENT) + kind.bonus - UNEXPLAINED * n_wrong
-            thought = kind.thought.format(
-                payer=_name(reading.payers), payee=_name(reading.payees), any=_name(reading.named)
-            )
-            found.append(FlowPlan(kind.name, thought, kind.query(reading), fit, kind.is_list, kind.n_columns))
-    return sorted(found, key=lambda plan: -plan.fit)
+        asks_for_a_sum = kind.is_list and "total" in said and "list" not in reading.concepts
+        fit = len(kind.needs & SALIENT) + kind.bonus - SUM_OF_A_LIST * asks_for_a_sum
+        thought = kind.thought.format(
+            payer=_name(reading.payers), payee=_name(reading.payees), any=_name(reading.named)
+        )
+        found.append(FlowPlan(kind.name, thought, kind.query(reading), fit, kind.is_list, kind.n_columns))
+    return sorted((plan for plan in found if _uses_all(plan, reading)), key=lambda plan: -plan.fit)
+
+
+def _fits(kind: _Kind, reading: Reading) -> bool:
+    """Whether the question speaks of what a plan needs, and of nothing that the plan leaves unanswered."""
+    asks_of_each = "each" in reading.concepts and not kind.is_list and kind.parts != ("",)
+    is_nested = kind.name in DIRECT and reading.n_verbs > 1  # what the accounts that X paid paid
+    is_other = bool((reading.concepts & SALIENT) - kind.explains - kind.needs)
+    return (
+        kind.needs <= reading.concepts and kind.fits(reading) and not (asks_of_each or is_nested or is_other)
+    )
+
+
+def _uses_all(plan: FlowPlan, reading: Reading) -> bool:
+    """Whether a plan's query holds every name, bound and limit that was read: one left out is another question."""
+    texts = [quote(name) for name in (*reading.named, reading.currency) if name]
+    bounds = [bound for bound in (reading.since, reading.until) if bound]
+    hops = [f"max_hops := {reading.max_hops}"] if reading.max_hops else []
+    return all(part in plan.query for part in (*texts, *bounds, *hops))
 
 
 def _name(names: Sequence[str]) -> str:
@@ -192,6 +205,20 @@ def _has(*sides: str) -> Callable[[Reading], bool]:
     return lambda reading: {side for side in ("in", "out") if side in reading.concepts} == wanted
 
 
+def _is_no_list(reading: Reading) -> bool:
+    return "list" not in reading.concepts
+
+
+def _is_of_two_steps(reading: Reading) -> bool:
+    """Whether the question goes on from those whom an account paid."""
+    return reading.n_verbs > 1 or bool(reading.concepts & {"collector", "onward", "between"})
+
+
+def _is_of_reach(reading: Reading) -> bool:
+    """Whether the question asks when money can come, through others too, and not when it was paid."""
+    return bool(reading.concepts & {"chain", "origin", "possible"})
+
+
 def _c(*names: Concept) -> frozenset[Concept]:
     return frozenset(names)
 
@@ -205,13 +232,14 @@ KINDS: tuple[_Kind, ...] = (
         f"{_call('flow_round_trip', reading, _text(reading.named[0]), hops=True)} LIMIT 1",
     ),
     _Kind(
-        "earliest arrival", ("pr",), _c("earliest"), _c("chain", "origin"),
+        "earliest arrival", ("pr",), _c("earliest"), _c("chain", "origin", "things"),
         "Follow the money out of {payer} in time order and see when it can first arrive at {payee}.",
         lambda reading: f"SELECT {_arrival(reading)} FROM {_call('flow_reach', reading, _payer(reading), hops=True)} "
         f"WHERE account = {_payee(reading)}",
+        fits=_is_of_reach,
     ),
     _Kind(
-        "fewest hops", ("pr",), _c("fewest"), _c("chain", "origin", "between"),
+        "fewest hops", ("pr",), _c("fewest"), _c("chain", "origin", "between", "things"),
         "Find the ways for money from {payer} to {payee}, fewest transfers first.",
         lambda reading: f"SELECT hops FROM {_call('flow_path', reading, _payer(reading), _payee(reading), hops=True)} "
         "ORDER BY hops LIMIT 1",
@@ -231,12 +259,14 @@ KINDS: tuple[_Kind, ...] = (
     _Kind(
         "total between", ("pr",), _c("total"), _c(), "Add up what {payer} paid to {payee}.",
         lambda reading: _moves(reading, _TOTAL, f"payer = {_payer(reading)}", f"payee = {_payee(reading)}"),
+        fits=_is_no_list,
     ),
     _Kind(
         "collector", ("p", "?"), _c("most"), _c("collector", "onward", "between", "chain"),
         "Who is paid by most of the accounts that {any} paid?",
         lambda reading: f"SELECT {_columns(reading, 'n', 'total')} FROM "
         f"{_call('flow_collectors', reading, _payer(reading))} LIMIT 1",
+        fits=_is_of_two_steps,
     ),
     _Kind(
         "collector", ("p", "?"), _c("collector"), _c("most", "onward", "between", "chain"),
@@ -265,13 +295,13 @@ KINDS: tuple[_Kind, ...] = (
         is_list=True, bonus=0.1,
     ),
     _Kind("total paid", ("p",), _c("total"), _c(), "Add up what {payer} paid.",
-          lambda reading: _moves(reading, _TOTAL, f"payer = {_payer(reading)}")),
+          lambda reading: _moves(reading, _TOTAL, f"payer = {_payer(reading)}"), fits=_is_no_list),
     _Kind("total received", ("r",), _c("total"), _c("chain"), "Add up what {payee} received.",
-          lambda reading: _moves(reading, _TOTAL, f"payee = {_payee(reading)}")),
+          lambda reading: _moves(reading, _TOTAL, f"payee = {_payee(reading)}"), fits=_is_no_list),
     _Kind("number of payees", ("p",), _c("number", "distinct"), _c(), "Count whom {payer} paid.",
-          _how_many("payee", "payer"), fits=lambda reading: "list" not in reading.concepts),
+          _how_many("payee", "payer"), fits=_is_no_list),
     _Kind("number of payers", ("r",), _c("number", "distinct"), _c(), "Count who paid {payee}.",
-          _how_many("payer", "payee"), fits=lambda reading: "list" not in reading.concepts),
+          _how_many("payer", "payee"), fits=_is_no_list),
     _Kind("payees", ("p",), _c("list"), _c(), "List whom {payer} paid.", _members("payee", "payer"), is_list=True),
     _Kind("payers", ("r",), _c("list"), _c(), "List who paid {payee}.", _members("payer", "payee"), is_list=True),
     _Kind(

@@ -14,6 +14,7 @@ from agent_runtime.planners.flow.lexicon import (
     concepts,
     is_payee_word,
     is_payer_word,
+    n_flow_verbs,
     number,
 )
 
@@ -58,6 +59,7 @@ class Reading:
     counts: tuple[Count, ...] = ()
     columns: tuple[str, ...] = ()  # the form of the reply, where one is asked for: ("account", "count")
     time_format: str | None = None  # the form of a time in the reply, as strftime has it
+    n_verbs: int = 0  # how often it says that somebody pays or is paid
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -100,9 +102,26 @@ def read(question: str, named: Sequence[tuple[str, str]] = (), *, is_stepped: bo
         concepts(said) | (concepts(whole) & {"beyond"}), payers, payees, unplaced,
         currencies[0] if currencies else None, since, until,
         _max_hops(text.lower()), tuple(_counts(said)), _columns(question.lower()), _time_format(question),
+        n_flow_verbs(said),
     )  # fmt: skip
 
 
+def without_what_is_read(question: str, names: Sequence[str], *, is_stepped: bool = False) -> str:
+    """The question in lower case without what `read` takes from it besides concepts: names, times, limits, asides."""
+    text = _without_names(_without_times(question, is_stepped=is_stepped)[0], names).lower()
+    text = _DECIMALS.sub(" ", _HOPS.sub(" ", _without_asides(text)))
+    return _COUNTS.sub(lambda found: " " if number(found.group(2)) is not None else found.group(), text)
+
+
+_DECIMALS = re.compile(r"\b\d+ (?:decimals?|decimal places|places)\b")
+_HOPS = re.compile(
+    r"\b(?:at most|within|up to|no more than|maximum of|using|in|after)(?: at most| no more than)? (\w+) "
+    r"(?:transfers?|hops?|payments?|hand-?overs?|links?|stages?)\b"
+)
+_COUNTS = re.compile(
+    r"\b(at least|at most|exactly|only|no more than|more than|fewer than|less than) (\w+) "
+    rf"(?:(?:distinct|different|separate|other) )*{_COUNTABLE}\b"
+)
 _QUANTITY = re.compile(
     r"\b(?:at least|at most|exactly|only|no more than|more than|fewer than|less than|within|up to|above|below|over"
     r"|under) (\d[\d,.]*)\b"
@@ -147,8 +166,18 @@ def _parts(text: str, accounts: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
             part = _part(text[: match.start()], text[match.end() :])
             if part is not None:
                 (payers if part == "payer" else payees).setdefault(name)
-    unplaced = tuple(name for name in seen if name not in payers and name not in payees)
-    return tuple(payers), tuple(payees), unplaced
+    unplaced = [name for name in seen if name not in payers and name not in payees]
+    if len(seen) == 2 and len(unplaced) == 1 and _is_before_to(text, unplaced[0], *payees):
+        payers[unplaced.pop()] = None
+    return tuple(payers), tuple(payees), tuple(unplaced)
+
+
+def _is_before_to(text: str, name: str, *payees: str) -> bool:
+    """Whether a text says `NAME ... to PAYEE`, whatever the verb is."""
+    return any(
+        re.search(rf"{re.escape(name)}\s[^.;?!,]*\bto\s+{re.escape(payee)}", text, re.IGNORECASE)
+        for payee in payees
+    )
 
 
 _FILLERS = {
@@ -281,21 +310,13 @@ def _is_range(between: str) -> bool:
 
 
 def _max_hops(text: str) -> int | None:
-    found = re.search(
-        r"(?:at most|within|up to|no more than|maximum of|using|in|after)(?: at most| no more than)? (\w+) "
-        r"(?:transfers?|hops?|payments?|hand-?overs?|links?|stages?)\b",
-        text,
-    )
+    found = _HOPS.search(text)
     return number(found.group(1)) if found else None
 
 
 def _counts(text: str) -> Iterator[Count]:
     """Conditions such as `from at least 4 distinct accounts`, each with the side of the verb before it."""
-    pattern = (
-        r"(at least|at most|exactly|only|no more than|more than|fewer than|less than) (\w+) "
-        rf"(?:(?:distinct|different|separate|other) )*{_COUNTABLE}\b"
-    )
-    for match in re.finditer(pattern, text):
+    for match in _COUNTS.finditer(text):
         n = number(match.group(2))
         verbs = [
             word

@@ -2,9 +2,11 @@ import json
 
 import pytest
 
+from agent_runtime.config import RunConfig
 from agent_runtime.errors import InputError
 from agent_runtime.scoring.intervals import wilson
 from agent_runtime.types import Answer, Execution, SandboxJob, Task, Usage
+from evals.command import column_names
 from evals.packs.floor import floor_answer
 from evals.packs.items import Item, read_pack
 from evals.packs.run import Result, floor_column, reliability, runtime_column, sample
@@ -151,10 +153,21 @@ async def test_an_item_on_which_the_runtime_crashes_is_noted_and_the_others_go_o
     assert column.results[1].error == "ZeroDivisionError: a defect"
 
 
-async def test_what_the_plans_answer_without_a_model_belongs_to_the_floor():
-    column = await floor_column([Item("1", "k", "good", 7, "numeric")], ExitCode(0), Solver())  # type: ignore[arg-type]
+async def test_the_floor_is_a_guess_that_asks_neither_model_nor_planner():
+    column = await floor_column([Item("1", "k", "7 boxes of 3 pens?", 21, "numeric")], ExitCode(0))
 
-    assert column.n_right == 1
+    assert (column.name, column.n_right, column.usage) == ("blind guess", 1, Usage())
+
+
+@pytest.mark.parametrize(
+    ("planner", "names"),
+    [
+        ("auto", ["blind guess", "planner alone", "model alone", "model with tools", "with planners"]),
+        ("none", ["blind guess", "model alone", "model with tools"]),
+    ],
+)
+def test_the_columns_say_who_wrote_what(planner, names):
+    assert column_names(RunConfig.load({"planner": planner})) == names
 
 
 def test_reliability_sets_stated_confidence_beside_the_share_that_is_right():

@@ -8,7 +8,7 @@ import pytest
 
 from agent_runtime.jobs.debugging.comparing import UNKNOWN, UNTRIED, Ranked, compare, not_compared
 from agent_runtime.jobs.debugging.examples import agrees, examples
-from agent_runtime.jobs.debugging.experiments import Laboratory, Trial
+from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Trial
 from agent_runtime.jobs.debugging.plausibility import (
     NEW_CRASH,
     NEW_KIND,
@@ -202,9 +202,9 @@ async def ranked(
     sandbox: Sandbox, folder: Path, program: str, *passing: Candidate, words: str = ""
 ) -> list[Ranked]:
     (folder / "m.py").write_text(program)
-    laboratory = Laboratory(sandbox, "compare", folder, ["m.py"], ["python", "m.py"], limit_seconds=2)
+    experiments = ExperimentRunner(sandbox, "compare", folder, ["m.py"], ["python", "m.py"], limit_seconds=2)
     try:
-        return await compare(laboratory, {"m.py": program}, passing, {}, words)
+        return await compare(experiments, {"m.py": program}, passing, {}, words)
     finally:
         await sandbox.release("compare")
 

@@ -14,6 +14,8 @@ from agent_runtime.jobs.debugging.job import DebugRequest, Workshop, apply_fix, 
 from agent_runtime.jobs.debugging.report import as_text
 from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.protocols import Sandbox
+from agent_runtime.trace.events import NodeAdded
+from agent_runtime.trace.reader import read
 from agent_runtime.types import Check, Execution, FinalAnswer, SandboxJob, Step
 from agent_runtime_sandboxes import BubblewrapSandbox
 from agent_runtime_tools.code import Edit
@@ -97,6 +99,21 @@ async def test_a_fix_is_confirmed_by_a_run_of_its_own_and_can_be_written(worksho
         "def last(xs):\n    return xs[-1]\n",
     )
     assert report.floor
+
+
+async def test_the_trace_says_that_rules_wrote_the_edits_and_that_there_was_no_model(
+    workshop: Workshop, folder: Path
+):
+    (folder / "main.py").write_text("def f(x):\n    return x - 1\n\n\nassert f(2) == 3\nassert f(5) == 6\n")
+
+    report = await debug(DebugRequest(("python", "main.py"), folder, limits=LIMITS), workshop)
+
+    trace = read(Path(report.trace))
+    assert trace.started is not None
+    assert trace.started.model.name == "none"
+    nodes = [one.node for one in trace.events if isinstance(one, NodeAdded) and one.node.action is not None]
+    assert {(node.origin, node.planner) for node in nodes} == {("planner", "edits")}
+    assert {node.observation.outcome for node in nodes if node.observation is not None} == {"ok", "false"}
 
 
 async def test_a_file_that_has_changed_since_is_not_written(workshop: Workshop, folder: Path):

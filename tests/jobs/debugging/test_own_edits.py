@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_runtime.jobs.debugging.own_edits import judges, own_candidate
+from agent_runtime.jobs.debugging.own_edits import edit_candidate, judges
 from agent_runtime.types import Check
 
 PROGRAM = """\
@@ -18,7 +18,7 @@ assert f(2) == 3
 
 
 def is_refused(text: str, file: str = "main.py") -> bool:
-    candidate = own_candidate(Check("edit", text), {file: PROGRAM})
+    candidate = edit_candidate(Check("edit", text), {file: PROGRAM})
     assert candidate is not None
     return judges(candidate, PROGRAM)
 
@@ -57,7 +57,7 @@ def test_where_the_syntax_is_broken_the_asserts_still_stay():
     broken = "def f(x)\n    return x\n\n\nassert f(2) == 3\n"
 
     def is_refused(text: str) -> bool:
-        candidate = own_candidate(Check("edit", text), {"main.py": broken})
+        candidate = edit_candidate(Check("edit", text), {"main.py": broken})
         assert candidate is not None
         return judges(candidate, broken)
 

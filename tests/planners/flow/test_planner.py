@@ -1,26 +1,29 @@
-"""Questions about a small flow whose answers can be read off by eye, through the real database and the whole loop."""
+"""Questions about a small flow whose answers can be read off by eye, through the real macros and the whole loop."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
-from agent_runtime.models.scripted import ScriptedModel
+from agent_runtime.models.absent import AbsentModel
+from agent_runtime.planners.flow.answers import answer
 from agent_runtime.planners.flow.planner import PLAN, FlowPlanner
-from agent_runtime.planners.flow.plans import plans
+from agent_runtime.planners.flow.plans import FlowPlan, plans
 from agent_runtime.planners.flow.reading import read
-from agent_runtime.types import FinalAnswer, Plan
-
-ROWS = """sender,receiver,amount,day
-A Ltd,B Ltd,100,1
-B Ltd,C Ltd,90,2
-C Ltd,D Ltd,80,2
-C Ltd,D Ltd,70,3
-D Ltd,A Ltd,60,4
-A Ltd,X Ltd,10,1
-X Ltd,D Ltd,9,2
-"""
+from agent_runtime.trace.reader import read as read_trace
+from agent_runtime.types import (
+    Action,
+    Answer,
+    Cell,
+    FinalAnswer,
+    Node,
+    Observation,
+    ResultTable,
+    Step,
+)
+from tests.planners.flow.flows import DATED, ROWS, Flows
 
 
 @pytest.fixture
@@ -30,10 +33,32 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-async def solve(question: str, table: Path, model: FlowPlanner | None = None, **settings):
-    config = RunConfig.load({"trace": table.with_name("trace.jsonl"), "think": "quick", **settings})
-    async with open_runtime(config, model=model or FlowPlanner(None)) as runtime:
-        return await runtime.solve(runtime.new_task(question, (table,)))
+@pytest.fixture
+def dated(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.csv"
+    path.write_text(DATED)
+    return path
+
+
+async def solve(question: str, table: Path, trace: str = "trace.jsonl") -> Answer:
+    config = RunConfig.load(
+        {"trace": table.with_name(trace), "think": "quick", "planner": "flow", "min_confidence": 0.0}
+    )
+    async with open_runtime(config, model=AbsentModel(), tools=[Flows(table)]) as runtime:
+        return await runtime.solve(runtime.new_task(question))
+
+
+def proposed(question: str, flows: Flows) -> list[Action]:
+    """What the planner writes where its first action is always followed."""
+    planner, prompt = FlowPlanner(), flows.prompt(question)
+    path: list[Node] = []
+    while actions := planner.propose(prompt, path):
+        check = actions[0].check if isinstance(actions[0], Step) else None
+        seen = flows.observe(check.input) if check is not None else None
+        path.append(Node(len(path) + 1, len(path), len(path) + 1, actions[0], seen, origin="planner"))
+        if isinstance(actions[0], FinalAnswer):
+            break
+    return [node.action for node in path if node.action is not None]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +88,7 @@ async def solve(question: str, table: Path, model: FlowPlanner | None = None, **
 async def test_a_question_about_flows_is_answered_from_the_macros(question, answer, table):
     found = await solve(question, table)
 
-    assert found.text == answer
-    assert found.verdict == "confirmed"
+    assert found.candidate == answer
 
 
 async def test_a_company_named_like_an_attack_is_a_name(tmp_path):
@@ -74,38 +98,162 @@ async def test_a_company_named_like_an_attack_is_a_name(tmp_path):
 
     found = await solve(f'How much in total did "{name}" receive?', table)
 
-    assert found.text == "5"
+    assert found.candidate == "5"
 
 
-async def test_a_question_beyond_the_macros_is_left_to_the_model(table):
-    planner = FlowPlanner(ScriptedModel(lambda request: FinalAnswer("written by the model")))
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("How much did Acorn Ltd transfer to Birch Ltd?", "200"),
+        ("Which firms did Acorn Ltd pay that then paid Oak Ltd?", "Birch Ltd, Cedar Ltd"),
+        ('How much did "North | South Ltd" pay in total?', "150"),
+        ('List the accounts that paid "Elm, Inc.".', "North | South Ltd"),
+        ('List the accounts that "North | South Ltd" paid.', "Elm, Inc.; Oak Ltd"),
+        ("What is the earliest date on which money from Acorn Ltd can reach Oak Ltd?", "2024-01-03"),
+        ("How much did North | South Ltd pay?", "150"),
+    ],
+)
+def test_an_answer_is_read_from_values(question, right, dated):
+    actions = proposed(question, Flows(dated))
 
-    found = await solve(
-        "What share of its money did A Ltd pay to B Ltd, in percent?", table, planner, min_confidence=0.0
-    )
-
-    assert found.text == "written by the model"
-
-
-async def test_only_the_first_branch_is_planned_and_the_others_are_the_models(table):
-    written: list[tuple[object, ...]] = []
-
-    def write(request):
-        written.append(tuple(node.action for node in request.path))
-        return FinalAnswer("7") if request.path else Plan(("Think.",))
-
-    config = RunConfig.load({"trace": table.with_name("trace.jsonl"), "think": "standard"})
-    async with open_runtime(config, model=FlowPlanner(ScriptedModel(write))) as runtime:
-        found = await runtime.solve(runtime.new_task("How much did A Ltd pay in total?", (table,)))
-
-    assert found.text == "110"  # the one answer that an observation holds up, against three votes
-    assert len([path for path in written if not path]) == 3
-    assert all(path[0] != PLAN for path in written if path)
+    found = actions[-1].text if actions and isinstance(actions[-1], FinalAnswer) else None
+    assert found == right
 
 
-def test_the_plan_that_leaves_least_unexplained_comes_first():
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much did Acorn Ltd pay except to Birch Ltd?",
+        "How much did Acorn Ltd refund to Birch Ltd?",
+        "How much did Acorn Ltd pay to Zebra Ltd?",
+        "How much did Acorn Ltd pay in transfers above 100?",
+        "How much did Acorn Ltd pay before 2024-01-02?",
+        "How much did Acorn Ltd and Birch Ltd pay in total?",
+        "How much did the companies that Acorn Ltd paid pay in total?",
+        "How much did the payers of Oak Ltd pay in total?",
+        "What is the total that Oak Ltd received from companies that Acorn Ltd paid?",
+        "What total did Acorn Ltd pay to every company?",
+        "List the dates on which Acorn Ltd paid Birch Ltd.",
+        "How many different amounts did Acorn Ltd pay?",
+        "What was the largest payment of Acorn Ltd?",
+        "What is the earliest date on which Acorn Ltd paid Oak Ltd?",
+        "What share did Acorn Ltd pay to Birch Ltd?",
+        "Wie viel hat Acorn Ltd an Birch Ltd gezahlt?",
+        "What is the capital of France?",
+    ],
+)
+def test_a_question_that_is_not_read_for_sure_gets_no_answer(question, dated):
+    actions = proposed(question, Flows(dated))
+
+    assert all(action == PLAN or (isinstance(action, Step) and action.is_lookup) for action in actions)
+
+
+@pytest.mark.parametrize("case", ["v04", "v05", "v07", "v08"])
+def test_a_published_case_ends_as_its_right_value_or_as_none(case, shared):
+    folder = shared / "cases" / "verdicts"
+    lines = (folder / "cases.jsonl").read_text().splitlines()
+    item = next(one for one in map(json.loads, lines) if one["id"] == case)
+
+    actions = proposed(item["question"], Flows(folder / item["tables"][0]))
+
+    right = item["right"] if isinstance(item["right"], str) else ", ".join(item["right"])
+    assert [one.text for one in actions if isinstance(one, FinalAnswer)] in ([], [right])
+
+
+async def test_what_the_planner_wrote_says_so_and_its_look_up_is_no_evidence(table):
+    found = await solve("How much did A Ltd pay in total?", table)
+
+    nodes = [
+        event.node for event in read_trace(table.with_name("trace.jsonl")).events if event.kind == "node"
+    ]
+    written = [node for node in nodes if node.action is not None]
+    assert {(node.origin, node.planner, node.strategy) for node in written} == {("planner", "flow", "flow")}
+    assert [node.action.is_lookup for node in written if isinstance(node.action, Step)] == [True, False]
+    assert all("flow_named" not in evidence.input for evidence in found.evidence)
+    assert found.usage.n_tokens == 0
+
+
+def test_no_row_is_no_answer(table):
+    actions = proposed("Which accounts paid A Ltd at step 9? List them.", Flows(table))
+
+    assert isinstance(actions[-1], Step)
+    assert "flow_moves(since := 9, until := 9)" in actions[-1].check.input
+
+
+async def test_a_planned_run_is_decided_anew_and_resumed_to_the_same_answer(table, tmp_path):
+    question = "How much did A Ltd pay in total?"
+    whole = await solve(question, table)
+    recorded = table.with_name("trace.jsonl")
+    lines = recorded.read_bytes().splitlines(keepends=True)
+    config = RunConfig.load({"think": "quick", "planner": "flow", "min_confidence": 0.0})
+
+    async with open_runtime(config, model=AbsentModel(), tools=[Flows(table)]) as runtime:
+        found = [await runtime.redecide(recorded)]
+        for n_kept in range(1, len(lines)):
+            cut = tmp_path / f"cut{n_kept}.jsonl"
+            cut.write_bytes(b"".join(lines[:n_kept]))
+            events = [event async for event in runtime.resume(cut)]
+            found.append(events[-1].answer)
+
+    assert {(one.candidate, one.confidence, one.node_id) for one in found} == {
+        (whole.candidate, whole.confidence, whole.node_id)
+    }
+
+
+async def test_a_run_with_neither_model_nor_plan_establishes_nothing(table):
+    found = await solve("What share of its money did A Ltd pay to B Ltd, in percent?", table)
+
+    assert (found.text, found.candidate, found.stop_reason) == (None, None, "not_established")
+
+
+def test_only_its_own_branch_is_the_planners(table):
+    flows = Flows(table)
+    own = Node(1, 0, 1, PLAN, origin="planner")
+    other = Node(1, 0, 1, FinalAnswer("7"))
+
+    planner, prompt = FlowPlanner(), flows.prompt("How much did A Ltd pay in total?")
+
+    assert planner.propose(prompt, [own])
+    assert not planner.propose(prompt, [other])
+
+
+def test_without_a_table_of_transfers_or_a_database_nothing_is_proposed(table):
+    prompt = Flows(table).prompt("How much did A Ltd pay in total?")
+
+    planner = FlowPlanner()
+
+    assert not planner.propose(type(prompt)(prompt.question, tools=prompt.tools), ())
+    assert not planner.propose(type(prompt)(prompt.question, tables=prompt.tables), ())
+
+
+def test_a_plan_that_leaves_something_of_the_question_over_is_none():
     question = "What is the total that the accounts which Acme paid sent on?"
 
     found = plans(read(question, [("account", "Acme")]))
 
-    assert [plan.name for plan in found[:2]] == ["sent on", "total paid"]
+    assert [plan.name for plan in found] == ["sent on"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "text"),
+    [
+        ("DOUBLE", 1e21, "1000000000000000000000"),
+        ("DOUBLE", 0.1 + 0.2, "0.30000000000000004"),
+        ("DECIMAL(18,2)", "159.00", "159"),
+        ("VARCHAR", "159.00", "159.00"),
+        ("BIGINT", 9007199254740993, "9007199254740993"),
+        ("TIMESTAMP", "2024-01-03 00:00:00", "2024-01-03"),
+        ("TIMESTAMP", "2024-01-03 09:30:00", "2024-01-03 09:30:00"),
+        ("VARCHAR", None, ""),
+    ],
+)
+def test_a_cell_is_written_exactly(kind: str, cell: Cell, text: str):
+    seen = Observation("sql", "", "", table=ResultTable((("x", kind),), ((cell,),), 1))
+
+    assert answer(FlowPlan("a", "", "", 0.0), seen) == text
+
+
+def test_a_list_that_lacks_rows_is_no_answer():
+    table = ResultTable((("account", "VARCHAR"),), (("A",), ("B",)), 900)
+
+    assert not answer(FlowPlan("a", "", "", 0.0, is_list=True), Observation("sql", "", "", table=table))
