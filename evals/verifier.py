@@ -140,7 +140,7 @@ def judged(outcomes: Sequence[Outcome]) -> str:
                 sides[one.case.mutation is None].append(score)
         area = auc(sides[True], sides[False])
         told = (
-            "no scores"
+            "no scores, the model declined"
             if area is None
             else f"AUC {area:.3f}, mean {mean(sides[True]):.2f} and {mean(sides[False]):.2f}"
         )

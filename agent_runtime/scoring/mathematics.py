@@ -12,12 +12,9 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 from agent_runtime.scoring import polynomial
-
-if TYPE_CHECKING:
-    from sympy import Expr
 
 MAX_CHARACTERS = 120
 MAX_BRACKETS = 10
@@ -171,23 +168,15 @@ def _at_two_places(latex: str) -> str | None:
     return first if first == second and _NUMBER.fullmatch(first) else f"value {first} at + {second} at -"
 
 
-def _value(expression: "Expr", sign: int) -> str | None:
+def _value(expression: Any, sign: int) -> str | None:  # noqa: ANN401  (sympy has no types)
     """The value where each letter stands for a fraction of its own; a fraction where it is one."""
     symbols = sorted(expression.free_symbols, key=str)
     places = {symbol: Fraction(sign * (ord(str(symbol)[0]) - 59), 37) for symbol in symbols}
-    real, imaginary = (
-        expression.subs({s: _rational(v) for s, v in places.items()}).evalf(N_DIGITS).as_real_imag()
-    )
+    real, imaginary = expression.subs(places).evalf(N_DIGITS).as_real_imag()
     if not (real.is_Number and imaginary.is_Number and real.is_finite and imaginary.is_finite):
         return None
     parts = [_rounded(Fraction(str(part))) for part in (real, imaginary)]
     return parts[0] if parts[1] == "0" else f"{parts[0]} plus i times {parts[1]}"
-
-
-def _rational(value: Fraction) -> "Expr":
-    from sympy import Rational  # noqa: PLC0415
-
-    return Rational(value.numerator, value.denominator)
 
 
 def _rounded(value: Fraction) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from agent_runtime.types import Check
+from agent_runtime.models.scripted import ScriptedModel
+from agent_runtime.types import Check, FinalAnswer, Request
 from evals.derivations import Case, measured, wrapped
 from evals.packs.items import Item
-from evals.verifier import auc, cases, read_lines, table
+from evals.verifier import auc, cases, judged, read_lines, table
 
 QUERIES = [
     "SELECT count(*) FROM t WHERE n > 1",
@@ -77,6 +78,28 @@ async def test_the_checks_of_two_branches_and_of_two_steps_are_carried_out(monke
         assert one.answer is not None
         assert one.answer.candidate == "3"
         assert one.answer.usage.tool_calls == len([check for branch in forms[form] for check in branch])
+
+
+async def test_a_judge_that_tells_right_from_wrong_has_an_area_of_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    judge = ScriptedModel(lambda request: FinalAnswer("unused"), judge=_likes_the_greatest)
+
+    outcomes = await measured({"i": ITEM}, cases(ROWS, [], ["alone"]), judge)
+
+    assert "judge by step_score: AUC 1.000, mean 0.90 and 0.60" in judged(outcomes)
+
+
+async def test_a_judge_that_declines_has_no_area(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    judge = ScriptedModel(lambda request: FinalAnswer("unused"))
+
+    outcomes = await measured({"i": ITEM}, cases(ROWS, [], ["alone"]), judge)
+
+    assert "judge by step_score: no scores, the model declined" in judged(outcomes)
+
+
+def _likes_the_greatest(request: Request) -> float:
+    return 0.9 if any("max(" in str(node.action) for node in request.path) else 0.6
 
 
 async def test_a_table_counts_verdicts_by_form_and_mutation(monkeypatch, tmp_path):
