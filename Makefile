@@ -7,7 +7,7 @@ GSM8K ?= $(wildcard ../shared/data/gsm8k_train.jsonl)
 QUESTION := Follow the cash flow out of Meridian Trading and name the final recipient (largest outflow at each hop).
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev weights image demo test lint check bench-embedded bench-engine bench-tools bench-overhead attacks curves soak train-smoke train-embedded
+.PHONY: help install dev weights image demo test lint check bench-embedded bench-engine bench-tools bench-overhead attacks curves verifier cases soak train-smoke train-embedded
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,12 @@ bench-overhead: dev  ## the kernel's own work a step beside other agent framewor
 
 curves: dev weights  ## accuracy against tokens, seconds and dollars for each strategy; writes docs/curves
 	$(BIN)/python -m evals.curves $(ARGS)
+
+verifier: dev  ## right derivations and mutants of them: what ends as confirmed (ARGS="--n 60 --judge embedded")
+	$(BIN)/python -m evals.verifier $(ARGS)
+
+cases: dev  ## failing inputs from real life through the tools: right, doubted, refused or silently wrong (CASES=DIR)
+	$(BIN)/python -m evals.cases $(CASES) $(ARGS)
 
 soak: dev  ## what takes too long for every day: random budgets, a thousand sandbox runs
 	$(BIN)/python -m pytest -m soak

@@ -1,5 +1,8 @@
 """Equal answers: the laws of an equivalence relation, and the forms people write."""
 
+import os
+import subprocess
+import sys
 import time
 from fractions import Fraction
 
@@ -7,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_runtime.scoring.equivalence import equal, normalise
+from agent_runtime.scoring.equivalence import equal, groups, normalise
 
 ALGEBRA = st.text(alphabet="xy12e+-*/^() ", min_size=3, max_size=14)
 WRITTEN = (
@@ -92,6 +95,43 @@ def test_algebra_too_large_to_expand_stays_text(text):
         ("$1,200.00", "1.2e3"),
         ("-$5", "$-5"),
         ("1200 €", "1200"),
+        ("5 EUR", "€5"),
+        ("$2.5 million", "2500000"),
+        ("twenty-one", "21"),
+        ("3.0 Apples", "three apples"),
+        ("1½", "1 1/2"),
+        ("5 \u00d7 10^3", "5000"),
+        ("5 KM", "5 kilometres"),
+        ("60 km/h", "60 kilometers per hour"),
+        ("90 degrees", "90^\\circ"),
+        ("March 1, 2024", "2024-03-01 00:00:00"),
+        ("Friday, 1st of Mar. 2024", "1 March 2024"),
+        ("31/12/2024", "2024-12-31"),
+        ("2:30 PM", "14:30"),
+        ("March 2024", "2024-03"),
+        ("[1,2]", "[1, 2]"),
+        ("2 and 3", "2, 3"),
+        ("a, b, and c", "a; b; c"),
+        ("Acme, Inc.", "acme inc"),
+        ("Acme, Inc., Birch Ltd", "[Acme Inc; Birch, Ltd.]"),
+        ("- Ann\n- Bob", "Ann, Bob"),
+        ("Ann\nBob", "Ann, Bob"),
+        ("x = 4", "4"),
+        ("y = 1 + x^2", "x^2+1"),
+        ("O\u2019Neil", "O'Neil"),
+        ("Paris!", "Paris"),
+        ("[0,1)", "[0, 1)"),
+        ("\\boxed{\\frac{3}{4}}", "0.75"),
+        ("1\\frac{1}{2}", "3/2"),
+        ("10\\%", "10%"),
+        ("\\text{Paris}", "Paris"),
+        ("2\\sqrt{3}", "2*sqrt(3)"),
+        ("\\sqrt{8}", "2√2"),
+        ("\\sqrt[3]{8}", "2"),
+        ("\\frac{1}{x+1}", "1/(1+x)"),
+        ("2\\pi", "2π"),
+        ("\\sin(x)^2 + \\cos(x)^2", "1"),
+        ("[sqrt(4), 3]", "2, 3"),
         ("50%", "50.0 %"),
         ("50 percent", "50%"),
         ("0.5", "1/2"),
@@ -142,7 +182,82 @@ def test_these_are_the_same_answer(left, right):
         ("no-go", "go-no"),
         ("x^(2)^3", "x^6"),
         ("((x^9)^9)^9", "x^729"),
+        ("$5", "€5"),
+        ("5 USD", "5 EUR"),
+        ("A -> $5", "A -> €5"),
+        ("3 apples", "3 oranges"),
+        ("5 km", "5 m"),
+        ("5 MW", "5 mW"),
+        ("10 m", "10 million"),
+        ("03/04/2024", "2024-03-04"),
+        ("03/04/2024", "2024-04-03"),
+        ("14:30", "2:30"),
+        ("x = 4", "y = 4"),
+        ("x = 4, y = 3", "y = 4, x = 3"),
+        ("[0, 1)", "(0, 1]"),
+        ("1,200", "1.200"),
+        ("5!", "5"),
+        ("sqrt(x^2)", "x"),
+        ("sqrt(2)", "1.41421356"),
+        ("9^9^9", "1"),
+        ("sqrt(9^9^9)", "1"),
     ],
 )
 def test_these_are_different_answers(left, right):
     assert not equal(left, right)
+
+
+def test_an_amount_without_a_currency_joins_the_only_one_there_is():
+    assert groups(["$5", "5", "6", "5 USD"]) == [[0, 1, 3], [2]]
+
+
+def test_an_amount_without_a_currency_never_brings_two_currencies_together():
+    assert groups(["5", "$5", "€5", "5.0"]) == [[0, 3], [1], [2]]
+
+
+@given(st.lists(WRITTEN, max_size=6))
+def test_every_answer_is_in_one_group(texts):
+    assert sorted(at for group in groups(texts) for at in group) == list(range(len(texts)))
+
+
+EXPRESSION = st.recursive(
+    st.sampled_from(["x", "2", "pi", "13"]),
+    lambda inner: (
+        st.builds("sqrt({})".format, inner)
+        | st.builds("({}) {} ({})".format, inner, st.sampled_from("+*/"), inner)
+    ),
+    max_leaves=3,
+)
+
+
+@given(EXPRESSION, EXPRESSION)
+@settings(max_examples=15, deadline=None)  # the first one loads sympy
+def test_mathematics_is_an_equivalence_too(left, right):
+    once = normalise(left)
+
+    assert normalise(once) == once
+    assert equal(left, right) == equal(right, left) == (once == normalise(right))
+    assert equal(f"sqrt({left}) + ({right})", f"({right}) + sqrt({left})")
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(2)^(9^9)", "sqrt(9^99999)", "((sqrt(2)^999)^999)^999", "sqrt(" * 60, "2^3^4^sqrt(5)"]
+)
+def test_expressions_too_large_to_work_out_stay_text(text):
+    assert not normalise(text).startswith("value")
+    assert not equal(text, "7")
+
+
+def test_text_that_is_no_mathematics_never_loads_the_parser():
+    code = (
+        "import sys; from agent_runtime.scoring.equivalence import equal; "
+        "equal('3 apples', '3 oranges'); equal('sqrt(2)', 'Paris'); equal('/)(e', '1'); equal('x^2', 'x*x'); "
+        "sys.exit('sympy' in sys.modules)"
+    )
+
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        ).returncode
+        == 0
+    )
