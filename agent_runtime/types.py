@@ -369,6 +369,7 @@ class Answer:
     value: Value | ResultTable | None = None  # what the answer was read off, exact
     is_calibrated: bool = False  # whether the confidence was fitted to this model
     notes: tuple[str, ...] = ()  # what is not sure about how the user's files were read
+    vote_share: float = 0.0  # of the weight of all votes, before any calibration
 
 
 # --- talking to a model

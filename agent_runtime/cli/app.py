@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from agent_runtime.cli.calibrate import calibrate
 from agent_runtime.cli.checkout import PLACES, from_checkout
 from agent_runtime.cli.clean import clean
 from agent_runtime.cli.debug import debug
@@ -31,7 +32,7 @@ BAD_INPUT, PART_FAILED, INTERRUPTED = 2, 3, 130
 GC_THRESHOLD = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (solve, trace_flow, debug, tables, resume, replay, doctor, clean, review):
+for command in (solve, trace_flow, debug, tables, resume, replay, doctor, clean, review, calibrate):
     app.command()(command)
 for name in PLACES:
     found = from_checkout(name)

@@ -305,6 +305,7 @@ class Runtime:
             value=best.value,
             is_calibrated=loop.calibration is not None,
             notes=loop.prompt.doubts,
+            vote_share=best.vote_share,
         )
 
     def _missing(self, best: Candidate | None) -> str:

@@ -15,7 +15,8 @@ from statistics import geometric_mean
 from agent_runtime.scoring.calibration import Calibration
 from agent_runtime.scoring.derivations import Derivation, derivations, independent_pair
 from agent_runtime.scoring.equivalence import equal
-from agent_runtime.scoring.reading import Branch, answer_text, holders
+from agent_runtime.scoring.reading import Branch, answer_text, holders, shows
+from agent_runtime.scoring.same_rows import same_rows
 from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTable, Step, Value, VerdictKind
 
 # Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers
@@ -103,7 +104,17 @@ def mean_logprob(branch: Branch) -> float | None:
 
 def _agree(one: Read, other: Read) -> bool:
     """Whether two branches came to the same: in words, or by the whole of what they read."""
-    return equal(answer_text(one.branch), answer_text(other.branch))
+    if equal(answer_text(one.branch), answer_text(other.branch)):
+        return True
+    left, right = _value(one), _value(other)
+    if not isinstance(left, ResultTable) or not isinstance(right, ResultTable) or not same_rows(left, right):
+        return False
+    return all(shows(node, answer_text(first.branch), "") for first, node in _crossed(one, other))
+
+
+def _crossed(one: Read, other: Read) -> list[tuple[Read, Node]]:
+    """Each branch with the check that the other was read off: neither may say what the other's rows do not hold."""
+    return [(one, other.evidence[0]), (other, one.evidence[0])]
 
 
 def _confirming(group: Sequence[Read]) -> tuple[Derivation, Derivation] | None:

@@ -12,6 +12,7 @@ from agent_runtime.planners.flow.answers import answer
 from agent_runtime.planners.flow.planner import PLAN, FlowPlanner
 from agent_runtime.planners.flow.plans import FlowPlan, plans
 from agent_runtime.planners.flow.reading import read
+from agent_runtime.trace.events import RunFinished
 from agent_runtime.trace.reader import read as read_trace
 from agent_runtime.types import (
     Action,
@@ -177,6 +178,7 @@ def test_no_row_is_no_answer(table):
     actions = proposed("Which accounts paid A Ltd at step 9? List them.", Flows(table))
 
     assert isinstance(actions[-1], Step)
+    assert actions[-1].check is not None
     assert "flow_moves(since := 9, until := 9)" in actions[-1].check.input
 
 
@@ -193,6 +195,7 @@ async def test_a_planned_run_is_decided_anew_and_resumed_to_the_same_answer(tabl
             cut = tmp_path / f"cut{n_kept}.jsonl"
             cut.write_bytes(b"".join(lines[:n_kept]))
             events = [event async for event in runtime.resume(cut)]
+            assert isinstance(events[-1], RunFinished)
             found.append(events[-1].answer)
 
     assert {(one.candidate, one.confidence, one.node_id) for one in found} == {
