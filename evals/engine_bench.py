@@ -396,7 +396,7 @@ async def kv(setting: Setting) -> None:
     """Memory of many branches of one prompt, against keys and values that share it and nothing else."""
     n = 8 if setting.quick else KV_BRANCHES
     engine = setting.engine()
-    network, pool = engine._network, engine._pool
+    network, cache = engine._network, engine._cache
     jobs = [Job(setting.prompt, setting.n_new, WARM, seed=seed) for seed in range(n)]
     least_free = engine.capacity().free_kv_tokens
 
@@ -411,7 +411,7 @@ async def kv(setting: Setting) -> None:
         outputs = await engine.generate(jobs)
         group.cancel_scope.cancel()
     written = engine._tree.n_slots - engine._tree.n_free
-    aside = engine._tree.n_slots - least_free + n * pool.window
+    aside = engine._tree.n_slots - least_free + n * cache.window
     await engine.aclose()
     computed = [output.ids[:-1] for output in outputs]  # nobody asked what follows the last token
     own = len({ids[:k] for ids in computed for k in range(1, len(ids) + 1)})
@@ -470,9 +470,9 @@ async def mask(setting: Setting) -> None:
     engine = setting.engine()
     inner = engine._allowed
 
-    def allowed(lanes: Any) -> Any:
+    def allowed(requests: Any) -> Any:
         start = time.perf_counter()
-        found = inner(lanes)
+        found = inner(requests)
         setting.sync()
         seconds["mask"] += time.perf_counter() - start
         return found

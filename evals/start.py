@@ -30,17 +30,17 @@ def first_token() -> None:
         await (
             self.card()
         )  # imports the engine: an import at the top would load it sooner than a user's start does
-        from agent_runtime.engine import lanes
+        from agent_runtime.engine.requests import RunningRequest
 
-        lane: Any = lanes.Lane
-        write = lane.write
+        running: Any = RunningRequest
+        write = running.write
 
-        def marked(self: lanes.Lane, token: int, logprob: float) -> bool:
+        def marked(self: RunningRequest, token: int, logprob: float) -> bool:
             sys.stderr.write(f"{MARK}{time.time()}\n")
-            lane.write = write
+            running.write = write
             return bool(write(self, token, logprob))
 
-        lane.write = marked
+        running.write = marked
         model.generate = generate
         return list(await generate(self, requests))
 

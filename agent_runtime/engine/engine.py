@@ -1,7 +1,7 @@
 """The branch engine: many branches of one prefix decode in one batch.
 
 Any number of callers, tasks of other event loops too, hand in branches; one thread runs them all. A branch that
-waits for its tool is not here: its keys and values lie in the pool, and it costs nothing until it comes back.
+waits for its tool is not here: its keys and values lie in the cache, and it costs nothing until it comes back.
 See docs/adr/0005-branch-engine.md for what was written and what was taken.
 """
 
@@ -20,13 +20,13 @@ from anyio.to_thread import run_sync
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from agent_runtime.engine.batch import build_batch
 from agent_runtime.engine.graphs import Graphs
-from agent_runtime.engine.lanes import Call, Flush, Lane
+from agent_runtime.engine.kv_cache import KVCache
 from agent_runtime.engine.masks import Grammars, unpack
 from agent_runtime.engine.network import open_network, shape_of
-from agent_runtime.engine.plan import lay_out
-from agent_runtime.engine.pool import Pool
 from agent_runtime.engine.radix import RadixTree
+from agent_runtime.engine.requests import Call, Flush, RunningRequest
 from agent_runtime.engine.sampling import Draw, sample
 from agent_runtime.engine.scheduler import Scheduler
 from agent_runtime.engine.types import Capacity, Job, Output, Scored
@@ -73,12 +73,12 @@ class Engine:
         shape = self._network.shape
         self._bytes_per_token = shape.bytes_per_token(dtype)
         n_slots = max_kv_tokens or _kv_tokens(device, self._bytes_per_token)
-        self._pool = Pool(shape, n_slots, max_branches, WINDOW, dtype=dtype, device=torch.device(device))
+        self._cache = KVCache(shape, n_slots, max_branches, WINDOW, dtype=dtype, device=torch.device(device))
         self._tree = RadixTree(n_slots)
         grammars = Grammars(tokenizer, self._network.n_vocabulary)
         self._n_mask_words = grammars.n_words
-        self._scheduler = Scheduler(self._pool, self._tree, grammars, self._network.context_tokens)
-        self._graphs = Graphs(self._network, self._pool)
+        self._scheduler = Scheduler(self._cache, self._tree, grammars, self._network.context_tokens)
+        self._graphs = Graphs(self._network, self._cache)
         self._inbox: queue.SimpleQueue[Call | Flush | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -192,7 +192,7 @@ class Engine:
 
     def _recover(self, error: torch.OutOfMemoryError) -> None:
         """Go on with smaller passes; a pass that failed has changed nothing."""
-        if self._pool.kv.is_cuda:
+        if self._cache.kv.is_cuda:
             torch.cuda.empty_cache()
         if self._scheduler.shrink():
             log.warning("out of memory: going on with smaller batches")
@@ -223,50 +223,50 @@ class Engine:
     def _step(self) -> None:
         """One pass: compute what is pending, then draw the next token of every branch that can."""
         self._scheduler.seal_full_rows()
-        fills = self._scheduler.fills()
-        feeds = self._scheduler.feeds(fills)
-        n_tokens = sum(fill.n for fill in fills) + sum(feed.n for feed in feeds)
+        prefill = self._scheduler.prefill_chunks()
+        decode = self._scheduler.decode_steps(prefill)
+        n_tokens = sum(chunk.n for chunk in prefill) + sum(step.n for step in decode)
         torch.set_num_threads(1 if n_tokens < MIN_SHARED else self._threads)
-        if fills or feeds:
-            if fills or not self._graphs.run(feeds):
-                batch = lay_out(fills, feeds, self._pool)
+        if prefill or decode:
+            if prefill or not self._graphs.run(decode):
+                batch = build_batch(prefill, decode, self._cache)
                 hidden = self._network.forward(batch.ids, batch.positions, batch.layout)
-                self._pool.hidden.index_copy_(0, batch.layout.slots, hidden)
-            self._scheduler.computed(fills, feeds)
+                self._cache.hidden.index_copy_(0, batch.layout.slots, hidden)
+            self._scheduler.computed(prefill, decode)
             self.n_computed += n_tokens
             self.n_passes += 1
-        askers = self._scheduler.askers()
-        if askers:
-            slots = torch.tensor([slot for _, slot in askers], device=self._pool.hidden.device)
-            self._draw([lane for lane, _ in askers], self._network.logits(self._pool.hidden[slots]))
+        ready = self._scheduler.ready_to_sample()
+        if ready:
+            slots = torch.tensor([slot for _, slot in ready], device=self._cache.hidden.device)
+            self._sample([request for request, _ in ready], self._network.logits(self._cache.hidden[slots]))
 
-    def _draw(self, lanes: list[Lane], logits: Tensor) -> None:
-        scored = [i for i, lane in enumerate(lanes) if lane.call.candidates is not None]
+    def _sample(self, requests: list[RunningRequest], logits: Tensor) -> None:
+        scored = [i for i, request in enumerate(requests) if request.call.candidates is not None]
         if scored:
             logprobs = logits[scored].log_softmax(-1)
             for row, i in zip(logprobs, scored, strict=True):
-                candidates = list(lanes[i].call.candidates or ())
-                self._scheduler.leave_scored(lanes[i], tuple(row[candidates].tolist()))
-        sampled = [i for i, lane in enumerate(lanes) if lane.call.candidates is None]
+                candidates = list(requests[i].call.candidates or ())
+                self._scheduler.leave_scored(requests[i], tuple(row[candidates].tolist()))
+        sampled = [i for i, request in enumerate(requests) if request.call.candidates is None]
         if not sampled:
             return
         if scored:
-            logits, lanes = logits[sampled], [lanes[i] for i in sampled]
-        draws = [Draw(lane.job.sampling, lane.job.seed, lane.position) for lane in lanes]
-        tokens, logprobs = sample(logits, draws, self._allowed(lanes))
-        for lane, token, logprob in zip(lanes, tokens.tolist(), logprobs.tolist(), strict=True):
-            if lane.write(token, logprob):
-                self._scheduler.finish(lane)
+            logits, requests = logits[sampled], [requests[i] for i in sampled]
+        draws = [Draw(request.job.sampling, request.job.seed, request.position) for request in requests]
+        tokens, logprobs = sample(logits, draws, self._allowed(requests))
+        for request, token, logprob in zip(requests, tokens.tolist(), logprobs.tolist(), strict=True):
+            if request.write(token, logprob):
+                self._scheduler.finish(request)
 
-    def _allowed(self, lanes: list[Lane]) -> Tensor | None:
-        """The grammars' masks [M, V]; None where no lane has one."""
-        if all(lane.matcher is None for lane in lanes):
+    def _allowed(self, requests: list[RunningRequest]) -> Tensor | None:
+        """The grammars' masks [M, V]; None where no request has one."""
+        if all(request.matcher is None for request in requests):
             return None
-        bits = torch.full((len(lanes), self._n_mask_words), -1, dtype=torch.int32)
-        for lane, row in zip(lanes, bits, strict=True):
-            if lane.matcher is not None:
-                lane.matcher.fill(row)
-        return unpack(bits.to(self._pool.kv.device), self._network.n_vocabulary)
+        bits = torch.full((len(requests), self._n_mask_words), -1, dtype=torch.int32)
+        for request, row in zip(requests, bits, strict=True):
+            if request.matcher is not None:
+                request.matcher.fill(row)
+        return unpack(bits.to(self._cache.kv.device), self._network.n_vocabulary)
 
 
 def capacity_for(config: PretrainedConfig, device: str) -> Capacity:

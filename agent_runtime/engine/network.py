@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from agent_runtime.engine.attention import NAME, Layout, register
-from agent_runtime.engine.pool import Shape
+from agent_runtime.engine.kv_cache import Shape
 from agent_runtime.engine.weights import Precision, for_this_processor, speed_up
 from agent_runtime.errors import ConfigError
 

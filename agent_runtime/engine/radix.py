@@ -1,6 +1,6 @@
 """The tree of what has been read: token ids to the slots that hold their keys and values.
 
-A segment is an immutable run of tokens in consecutive slots of one pool, and a branch is a pointer to its last
+A segment is an immutable run of tokens in consecutive slots of one cache, and a branch is a pointer to its last
 segment. So a fork is a new pointer, a backtrack lets go of one, and both cost the same at any length; splitting a
 segment where two branches part is arithmetic on slots, nothing is copied. The design is SGLang's radix cache
 with page size 1 (Zheng et al. 2023, arXiv:2312.07104). Nothing is dropped by hand: a dead branch is not looked
@@ -24,7 +24,7 @@ class Segment:
     parent: "Segment | None" = None
     children: dict[int, "Segment"] = field(default_factory=dict)
     n_ready: int = 0
-    locks: int = 0  # decoding branches that end here, plus children that are locked
+    ref_count: int = 0  # decoding branches that end here, plus children that are in use
     used_at: int = 0
 
     @property
@@ -111,7 +111,7 @@ class RadixTree:
         self._extents = Extents(n_slots)
         self._clock = 0
         self.n_slots = n_slots
-        self.n_locked = 0  # tokens that decoding branches hold; everything else can be evicted
+        self.n_referenced = 0  # tokens that decoding branches hold; everything else can be evicted
 
     @property
     def n_free(self) -> int:
@@ -149,19 +149,19 @@ class RadixTree:
     def acquire(self, segment: Segment) -> None:
         """Fork: a branch ends at `segment`. It and all before it stay until `release`."""
         while segment.parent is not None:
-            segment.locks += 1
-            if segment.locks > 1:
+            segment.ref_count += 1
+            if segment.ref_count > 1:
                 return
-            self.n_locked += len(segment.ids)
+            self.n_referenced += len(segment.ids)
             segment = segment.parent
 
     def release(self, segment: Segment) -> None:
         """Backtrack, or the branch's end: it no longer needs `segment`."""
         while segment.parent is not None:
-            segment.locks -= 1
-            if segment.locks:
+            segment.ref_count -= 1
+            if segment.ref_count:
                 return
-            self.n_locked -= len(segment.ids)
+            self.n_referenced -= len(segment.ids)
             segment = segment.parent
 
     def make_room(self, n: int) -> bool:
@@ -186,7 +186,7 @@ class RadixTree:
         self.make_room(self.n_slots)
 
     def _idle_leaves(self) -> Iterator[Segment]:
-        return (segment for segment in self.segments() if not segment.children and not segment.locks)
+        return (segment for segment in self.segments() if not segment.children and not segment.ref_count)
 
     def _split(self, lower: Segment, n: int) -> Segment:
         """Cut after `n` tokens. The object stays the lower half, so pointers to its end stay right."""
@@ -199,7 +199,7 @@ class RadixTree:
             parent,
             {lower.ids[n]: lower},
             min(n, lower.n_ready),
-            min(lower.locks, 1),
+            min(lower.ref_count, 1),
             lower.used_at,
         )
         parent.children[upper.ids[0]] = upper

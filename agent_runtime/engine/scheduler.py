@@ -1,4 +1,4 @@
-"""Who decodes in the next pass: admission, prompt chunks, rows, and what happens to a lane's tokens.
+"""Who decodes in the next pass: admission, prompt chunks, rows, and what happens to their tokens.
 
 Branches join and leave between passes. A branch is admitted when everything it may ever need fits, so no branch
 that runs can run out of memory; what does not fit waits its turn, what can never fit is refused.
@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-from agent_runtime.engine.lanes import Call, Lane
+from agent_runtime.engine.batch import DecodeStep, PrefillChunk
+from agent_runtime.engine.kv_cache import KVCache
 from agent_runtime.engine.masks import Grammars
-from agent_runtime.engine.plan import Feed, Fill
-from agent_runtime.engine.pool import Pool
 from agent_runtime.engine.radix import RadixTree, Segment
+from agent_runtime.engine.requests import Call, RunningRequest
 from agent_runtime.errors import ModelError
 
 # A pass: enough to use the processor fully, little enough not to stall decoding branches.
@@ -21,27 +21,31 @@ GROW_AFTER = 64  # good passes before a larger one is tried: if it fails too, on
 
 
 class Scheduler:
-    """The lanes that decode and the branches that wait for a place."""
+    """The running requests and the branches that wait for a place."""
 
-    def __init__(self, pool: Pool, tree: RadixTree, grammars: Grammars, context_tokens: int) -> None:
-        self._pool = pool
+    def __init__(self, cache: KVCache, tree: RadixTree, grammars: Grammars, context_tokens: int) -> None:
+        self._cache = cache
         self._tree = tree
         self._grammars = grammars
         self._context_tokens = context_tokens
-        self._free_rows = list(range(pool.n_rows))
+        self._free_rows = list(range(cache.n_rows))
         self._waiting: deque[tuple[Call, int]] = deque()
-        self.lanes: list[Lane] = []
-        self._full_pass = self._pass_tokens = max(PREFILL_TOKENS, pool.n_rows)
+        self.requests: list[RunningRequest] = []
+        self._full_pass = self._pass_tokens = max(PREFILL_TOKENS, cache.n_rows)
         self._n_good_passes = 0  # since passes last became smaller or larger
 
     @property
     def is_idle(self) -> bool:
-        return not self.lanes and not self._waiting
+        return not self.requests and not self._waiting
 
     @property
     def n_available(self) -> int:
         """Slots that a new branch may claim, counting what can be evicted."""
-        return self._tree.n_slots - self._tree.n_locked - sum(lane.n_reserved for lane in self.lanes)
+        return (
+            self._tree.n_slots
+            - self._tree.n_referenced
+            - sum(request.n_reserved for request in self.requests)
+        )
 
     @property
     def n_free_rows(self) -> int:
@@ -67,14 +71,16 @@ class Scheduler:
 
     def abandon(self, error: Exception) -> None:
         """Fail every branch, running or waiting."""
-        for call in {lane.call for lane in self.lanes} | {call for call, _ in self._waiting}:
+        for call in {request.call for request in self.requests} | {call for call, _ in self._waiting}:
             call.fail(error)
         self.admit()
 
     def admit(self) -> None:
-        """Drop the lanes of calls that are over; let waiting branches in, in order, as long as they fit."""
-        for lane in [lane for lane in self.lanes if lane.call.is_cancelled or lane.call.is_over]:
-            self._leave(lane)
+        """Drop the requests of calls that are over; let waiting branches in, in order, as long as they fit."""
+        for request in [
+            request for request in self.requests if request.call.is_cancelled or request.call.is_over
+        ]:
+            self._leave(request)
         while self._waiting:
             call, index = self._waiting[0]
             if not (call.is_cancelled or call.is_over):
@@ -86,73 +92,77 @@ class Scheduler:
             self._waiting.popleft()
 
     def seal_full_rows(self) -> None:
-        for lane in self.lanes:
-            if lane.n_row == self._pool.window:
-                self.seal(lane)
+        for request in self.requests:
+            if request.n_row == self._cache.window:
+                self.seal(request)
 
-    def fills(self) -> list[Fill]:
-        """The prompt chunks of the next pass, parents first, in the order of the lanes."""
+    def prefill_chunks(self) -> list[PrefillChunk]:
+        """The prompt chunks of the next pass, parents first, in the order of the requests."""
         room = self._pass_tokens
-        fills: dict[Segment, Fill] = {}
-        for lane in self.lanes:
-            for segment in reversed([s for s in lane.leaf.path() if not s.is_ready]):
-                if segment not in fills:
+        prefill: dict[Segment, PrefillChunk] = {}
+        for request in self.requests:
+            for segment in reversed([s for s in request.leaf.path() if not s.is_ready]):
+                if segment not in prefill:
                     n = min(room, len(segment.ids) - segment.n_ready)
                     if not n:
-                        return list(fills.values())
-                    fills[segment] = Fill(segment, n)
+                        return list(prefill.values())
+                    prefill[segment] = PrefillChunk(segment, n)
                     room -= n
-                if fills[segment].n + segment.n_ready < len(segment.ids):
+                if prefill[segment].n + segment.n_ready < len(segment.ids):
                     break
-        return list(fills.values())
+        return list(prefill.values())
 
-    def feeds(self, fills: list[Fill]) -> list[Feed]:
-        """The decoding branches of the next pass: those whose whole path is ready once `fills` are computed."""
-        done = {fill.segment for fill in fills if fill.segment.n_ready + fill.n == len(fill.segment.ids)}
-        feeds = []
-        for lane in self.lanes:
-            if lane.pending and all(s.is_ready or s in done for s in lane.leaf.path()):
-                feeds.append(Feed(lane, min(len(lane.pending), self._pool.window - lane.n_row)))
-        return feeds[: self._pass_tokens]
+    def decode_steps(self, prefill: list[PrefillChunk]) -> list[DecodeStep]:
+        """The decoding branches of the next pass: those whose whole path is ready once `prefill` is computed."""
+        done = {
+            chunk.segment for chunk in prefill if chunk.segment.n_ready + chunk.n == len(chunk.segment.ids)
+        }
+        decode = []
+        for request in self.requests:
+            if request.pending and all(s.is_ready or s in done for s in request.leaf.path()):
+                decode.append(
+                    DecodeStep(request, min(len(request.pending), self._cache.window - request.n_row))
+                )
+        return decode[: self._pass_tokens]
 
-    def computed(self, fills: list[Fill], feeds: list[Feed]) -> None:
+    def computed(self, prefill: list[PrefillChunk], decode: list[DecodeStep]) -> None:
         """Take note that a pass is done."""
-        for fill in fills:
-            fill.segment.n_ready += fill.n
-        for feed in feeds:
-            feed.lane.n_row += feed.n
-            del feed.lane.pending[: feed.n]
+        for chunk in prefill:
+            chunk.segment.n_ready += chunk.n
+        for step in decode:
+            step.request.n_row += step.n
+            del step.request.pending[: step.n]
 
-    def askers(self) -> list[tuple[Lane, int]]:
-        """Lanes whose next token can be drawn, each with the slot of the hidden state to draw it from."""
-        return list(islice(self._askers(), self._pass_tokens))
+    def ready_to_sample(self) -> list[tuple[RunningRequest, int]]:
+        """Requests whose next token can be drawn, each with the slot of the hidden state to draw it from."""
+        return list(islice(self._ready_to_sample(), self._pass_tokens))
 
-    def _askers(self) -> Iterator[tuple[Lane, int]]:
-        for lane in self.lanes:
-            if not lane.pending and lane.is_ready:
-                if lane.n_row:
-                    assert lane.row is not None
-                    yield lane, self._pool.row_slot(lane.row) + lane.n_row - 1
+    def _ready_to_sample(self) -> Iterator[tuple[RunningRequest, int]]:
+        for request in self.requests:
+            if not request.pending and request.is_ready:
+                if request.n_row:
+                    assert request.row is not None
+                    yield request, self._cache.row_slot(request.row) + request.n_row - 1
                 else:
-                    yield lane, lane.leaf.start + len(lane.leaf.ids) - 1
+                    yield request, request.leaf.start + len(request.leaf.ids) - 1
 
-    def finish(self, lane: Lane) -> None:
+    def finish(self, request: RunningRequest) -> None:
         """The branch has written its last token: keep its computed tail for those who come back to it."""
-        if lane.n_row:
-            self.seal(lane)
-        self._leave(lane)
-        lane.call.settle(lane.index, lane.output())
+        if request.n_row:
+            self.seal(request)
+        self._leave(request)
+        request.call.settle(request.index, request.output())
 
-    def leave_scored(self, lane: Lane, logprobs: tuple[float, ...]) -> None:
+    def leave_scored(self, request: RunningRequest, logprobs: tuple[float, ...]) -> None:
         """The branch was only to be scored."""
-        self._leave(lane)
-        lane.call.settle(lane.index, lane.scored(logprobs))
+        self._leave(request)
+        request.call.settle(request.index, request.scored(logprobs))
 
-    def seal(self, lane: Lane) -> None:
-        """Move the tail in the lane's row into segments; a sibling's equal tokens are not stored twice."""
-        assert lane.row is not None
-        ids = tuple(lane.ids[lane.n_sealed : lane.n_sealed + lane.n_row])
-        base = lane.leaf
+    def seal(self, request: RunningRequest) -> None:
+        """Move the tail in the request's row into segments; a sibling's equal tokens are not stored twice."""
+        assert request.row is not None
+        ids = tuple(request.ids[request.n_sealed : request.n_sealed + request.n_row])
+        base = request.leaf
         leaf, n_known = self._tree.match(ids, base)
         self._tree.acquire(leaf)
         if n_known < len(ids):
@@ -160,20 +170,20 @@ class Scheduler:
             known, leaf = leaf, self._tree.insert(leaf, ids[n_known:])
             self._tree.acquire(leaf)
             self._tree.release(known)
-        source = self._pool.row_slot(lane.row)
+        source = self._cache.row_slot(request.row)
         for segment in leaf.path():
             if segment is base:
                 break
             if not segment.is_ready:
-                self._pool.move(source + segment.position - base.end, segment.start, len(segment.ids))
+                self._cache.move(source + segment.position - base.end, segment.start, len(segment.ids))
                 segment.n_ready = len(segment.ids)
         self._tree.release(base)
-        lane.leaf = leaf
-        lane.n_sealed += lane.n_row
-        lane.n_row = 0
+        request.leaf = leaf
+        request.n_sealed += request.n_row
+        request.n_row = 0
 
     def _enter(self, call: Call, index: int) -> bool:
-        """Make branch `index` of `call` a lane; False if it has to wait for others to leave.
+        """Make branch `index` of `call` a running request; False if it has to wait for others to leave.
 
         Raises:
             ModelError: It can never fit.
@@ -189,7 +199,7 @@ class Scheduler:
         n_missing = len(job.ids) - n_known
         if n_missing + max_tokens > self.n_available:
             self._tree.release(leaf)
-            if self.lanes:
+            if self.requests:
                 return False
             raise ModelError(
                 f"a branch of {len(job.ids)} + {max_tokens} tokens does not fit: the engine holds the keys and values "
@@ -200,23 +210,23 @@ class Scheduler:
             known, leaf = leaf, self._tree.insert(leaf, job.ids[n_known:])
             self._tree.acquire(leaf)
             self._tree.release(known)
-        lane = Lane(call, index, job, leaf, None, max_tokens, n_missing)
-        self.lanes.append(lane)
+        request = RunningRequest(call, index, job, leaf, None, max_tokens, n_missing)
+        self.requests.append(request)
         if not is_scored:
             self._free_rows.sort(reverse=True)
-            lane.row = self._free_rows.pop()
-            self._pool.clean_rows(lane.row + 1)
-            self._start_grammar(lane)
+            request.row = self._free_rows.pop()
+            self._cache.clean_rows(request.row + 1)
+            self._start_grammar(request)
         return True
 
-    def _start_grammar(self, lane: Lane) -> None:
-        if lane.job.grammar is not None:
-            lane.matcher = self._grammars.matcher(lane.job.grammar)
-            if lane.write_forced():
-                self.finish(lane)
+    def _start_grammar(self, request: RunningRequest) -> None:
+        if request.job.grammar is not None:
+            request.matcher = self._grammars.matcher(request.job.grammar)
+            if request.write_forced():
+                self.finish(request)
 
-    def _leave(self, lane: Lane) -> None:
-        self.lanes.remove(lane)
-        self._tree.release(lane.leaf)
-        if lane.row is not None:
-            self._free_rows.append(lane.row)
+    def _leave(self, request: RunningRequest) -> None:
+        self.requests.remove(request)
+        self._tree.release(request.leaf)
+        if request.row is not None:
+            self._free_rows.append(request.row)

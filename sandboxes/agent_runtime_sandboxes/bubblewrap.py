@@ -152,6 +152,17 @@ def _walls(mounts: Mapping[Path, str], seccomp: int) -> Iterator[str]:
     yield from ("--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--as-pid-1")
     yield from ("--disable-userns", "--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv")
     yield from ("--uid", str(NOBODY), "--gid", str(NOBODY), "--seccomp", str(seccomp))
+    yield from _binds(mounts)
+    yield from ("--proc", "/proc", "--dev", "/dev")
+    for folder, size in (("/dev/shm", 16), ("/tmp", 64), ("/work", 64)):  # noqa: S108 - inside the sandbox
+        yield from ("--perms", "0700", "--size", str(size * MIB), "--tmpfs", folder)
+    yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/work")
+    yield from ("--setenv", "PATH", f"{_python().parent}:/usr/local/bin:/usr/bin:/bin")
+    yield from ("--setenv", "LANG", "C.UTF-8")
+
+
+def _binds(mounts: Mapping[Path, str]) -> Iterator[str]:
+    """Folders of the host that are shown inside, read-only."""
     for path in _visible():
         yield from ("--ro-bind", str(path), str(path))
     for link in ("bin", "sbin", "lib", "lib64", "lib32"):  # merged into /usr, or folders of their own
@@ -162,18 +173,6 @@ def _walls(mounts: Mapping[Path, str], seccomp: int) -> Iterator[str]:
             yield from ("--ro-bind", str(path), str(path))
     for host, inside in mounts.items():
         yield from ("--ro-bind", str(host), inside)
-    yield from ("--proc", "/proc", "--dev", "/dev")
-    for folder, size in (("/dev/shm", 16), ("/tmp", 64), ("/work", 64)):  # noqa: S108 - inside the sandbox
-        yield from ("--perms", "0700", "--size", str(size * MIB), "--tmpfs", folder)
-    yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/work")
-    yield from (
-        "--setenv",
-        "PATH",
-        f"{_python().parent}:/usr/local/bin:/usr/bin:/bin",
-        "--setenv",
-        "LANG",
-        "C.UTF-8",
-    )
 
 
 def _visible() -> Iterator[Path]:

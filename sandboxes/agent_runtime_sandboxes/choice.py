@@ -41,18 +41,24 @@ async def choose_sandbox(
     """
     if name == "auto":
         name = await _best(image)
-    elif name == "docker":
-        await docker.probe()
-        await anyio.to_thread.run_sync(_build_image, image)
-    elif name == "bubblewrap":
-        await bubblewrap.probe()
-    elif name not in SANDBOXES:
-        raise SandboxError(f"no sandbox is called {name!r}; there are: auto, {', '.join(SANDBOXES)}")
+    else:
+        await _prepare(name, image)
     if name == "docker":
         return DockerSandbox(image, read_only_mounts=mounts, environment=environment)
     if name == "bubblewrap":
         return BubblewrapSandbox(read_only_mounts=mounts, environment=environment)
     return SANDBOXES[name]()
+
+
+async def _prepare(name: str, image: str | None) -> None:
+    """See that the sandbox named works here; Docker gets its image."""
+    if name not in SANDBOXES:
+        raise SandboxError(f"no sandbox is called {name!r}; there are: auto, {', '.join(SANDBOXES)}")
+    if name == "docker":
+        await docker.probe()
+        await anyio.to_thread.run_sync(_build_image, image)
+    elif name == "bubblewrap":
+        await bubblewrap.probe()
 
 
 async def _best(image: str | None) -> str:

@@ -67,19 +67,24 @@ def attach(url: str, container_id: str) -> socket.socket:
             f"POST /containers/{container_id}/attach?stdin=1&stdout=1&stderr=1&stream=1 HTTP/1.1\r\n"
             "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n".encode()
         )
-        head = b""
-        while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
-            byte = stream.recv(1)  # not one more: what follows is the container's
-            if not byte:
-                break
-            head += byte
-        status = head.partition(b"\r\n")[0].decode("latin-1")
+        status = _status_line(stream)
         if status.split()[1:2] not in (["101"], ["200"]):
             raise OSError(f"the engine refuses to attach: {status or 'no answer'}")
     except BaseException:
         stream.close()
         raise
     return stream
+
+
+def _status_line(stream: socket.socket) -> str:
+    """The first line of the engine's reply, after its head is read and nothing behind it."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
+        byte = stream.recv(1)  # not one more: what follows is the container's
+        if not byte:
+            break
+        head += byte
+    return head.partition(b"\r\n")[0].decode("latin-1")
 
 
 def _open(url: str) -> socket.socket:

@@ -76,26 +76,30 @@ def decode(header: Header, body: bytes) -> Execution:
         BrokenFrame: The reply lacks a field or contradicts itself.
     """
     try:
-        sizes = [*header["sizes"], *(size for _, size in header["files"])]
-        parts = _cut(body, sizes)
-        names = [str(name) for name, _ in header["files"]]
-        is_stdout_truncated, is_stderr_truncated = header["truncated"]
-        return Execution(
-            exit_code=int(header["exit_code"]),
-            stdout=parts[0].decode("utf-8", "replace"),
-            stderr=parts[1].decode("utf-8", "replace"),
-            is_stdout_truncated=bool(is_stdout_truncated),
-            is_stderr_truncated=bool(is_stderr_truncated),
-            is_timeout=header["verdict"] == "timeout",
-            is_out_of_memory=header["verdict"] == "memory",
-            wall_seconds=float(header["wall_seconds"]),
-            cpu_seconds=float(header["cpu_seconds"]),
-            peak_memory_bytes=int(header["peak_memory_bytes"]),
-            files={_checked(name): data for name, data in zip(names, parts[2:], strict=True)},
-            left_out=tuple(f"{name}: {why}" for name, why in header["left_out"][:MAX_COLLECT_FILES]),
-        )
+        return _execution(header, body)
     except (KeyError, TypeError, ValueError, InputError) as error:
         raise BrokenFrame(f"a reply that makes no sense: {error!r}") from None
+
+
+def _execution(header: Header, body: bytes) -> Execution:
+    sizes = [*header["sizes"], *(size for _, size in header["files"])]
+    parts = _cut(body, sizes)
+    names = [str(name) for name, _ in header["files"]]
+    is_stdout_truncated, is_stderr_truncated = header["truncated"]
+    return Execution(
+        exit_code=int(header["exit_code"]),
+        stdout=parts[0].decode("utf-8", "replace"),
+        stderr=parts[1].decode("utf-8", "replace"),
+        is_stdout_truncated=bool(is_stdout_truncated),
+        is_stderr_truncated=bool(is_stderr_truncated),
+        is_timeout=header["verdict"] == "timeout",
+        is_out_of_memory=header["verdict"] == "memory",
+        wall_seconds=float(header["wall_seconds"]),
+        cpu_seconds=float(header["cpu_seconds"]),
+        peak_memory_bytes=int(header["peak_memory_bytes"]),
+        files={_checked(name): data for name, data in zip(names, parts[2:], strict=True)},
+        left_out=tuple(f"{name}: {why}" for name, why in header["left_out"][:MAX_COLLECT_FILES]),
+    )
 
 
 class Frames:

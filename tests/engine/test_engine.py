@@ -310,7 +310,7 @@ async def test_the_capacity_that_is_foretold_is_that_of_the_engine(kind: str):
     assert foretold == found
     assert (
         found.bytes_per_token
-        == engine._pool.kv.nbytes // engine._pool.kv.shape[2] + engine._pool.hidden[0].nbytes
+        == engine._cache.kv.nbytes // engine._cache.kv.shape[2] + engine._cache.hidden[0].nbytes
     )
 
 

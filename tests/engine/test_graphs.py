@@ -3,9 +3,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from agent_runtime.engine.batch import DecodeStep
 from agent_runtime.engine.engine import Engine
-from agent_runtime.engine.graphs import Captured, Graphs, PaddedPass
-from agent_runtime.engine.plan import Feed
+from agent_runtime.engine.graphs import Captured, Graphs, PaddedBatch
 from agent_runtime.engine.types import Job
 from agent_runtime.types import Sampling
 from tests.engine.words import prompt
@@ -20,13 +20,13 @@ class Uncaptured:
         self._engine = engine
         self.n_runs = 0
 
-    def run(self, feeds: Sequence[Feed]) -> bool:
-        pool = self._engine._pool
-        segments = list({segment: None for feed in feeds for segment in feed.lane.leaf.path()})
-        pool.clean_rows(pool.n_rows)
-        pool.kv[:, :, 0] = torch.nan_to_num(pool.kv[:, :, 0])
-        padded = PaddedPass(pool, pool.n_rows, 2048)
-        padded.set(feeds, segments)
+    def run(self, decode: Sequence[DecodeStep]) -> bool:
+        cache = self._engine._cache
+        segments = list({segment: None for step in decode for segment in step.request.leaf.path()})
+        cache.clean_rows(cache.n_rows)
+        cache.kv[:, :, 0] = torch.nan_to_num(cache.kv[:, :, 0])
+        padded = PaddedBatch(cache, cache.n_rows, 2048)
+        padded.set(decode, segments)
         padded.compute(self._engine._network)
         self.n_runs += 1
         return True
@@ -50,20 +50,20 @@ class LittleMemory(Graphs):
     """Graphs on the CPU: a "capture" only keeps the pass, and has no room for more than `max_rows`."""
 
     def __init__(self, engine: Engine, max_rows: int) -> None:
-        super().__init__(engine._network, engine._pool)
-        engine._pool.clean_rows(engine._pool.n_rows)
-        engine._pool.kv[:, :, 0] = torch.nan_to_num(engine._pool.kv[:, :, 0])
+        super().__init__(engine._network, engine._cache)
+        engine._cache.clean_rows(engine._cache.n_rows)
+        engine._cache.kv[:, :, 0] = torch.nan_to_num(engine._cache.kv[:, :, 0])
         self._max_rows = max_rows
         self.is_on = True
         self.attempts: list[int] = []
         self.n_runs = 0
 
-    def run(self, feeds: Sequence[Feed]) -> bool:
-        has_run = super().run(feeds)
+    def run(self, decode: Sequence[DecodeStep]) -> bool:
+        has_run = super().run(decode)
         self.n_runs += has_run
         return has_run
 
-    def _capture(self, padded: PaddedPass) -> Captured:
+    def _capture(self, padded: PaddedBatch) -> Captured:
         n_rows = len(padded.ids)
         self.attempts.append(n_rows)
         if n_rows > self._max_rows:

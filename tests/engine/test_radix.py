@@ -48,7 +48,7 @@ def test_locked_tokens_are_those_on_paths_of_branches(sequences, rng: random.Ran
         tree.release(leaf)
 
     on_paths = {segment for leaf in kept for segment in leaf.path()}
-    assert tree.n_locked == sum(len(segment.ids) for segment in on_paths)
+    assert tree.n_referenced == sum(len(segment.ids) for segment in on_paths)
 
 
 @given(st.lists(ids, min_size=1, max_size=20))
@@ -59,7 +59,7 @@ def test_eviction_spares_what_is_held(sequences):
 
     tree.clear()
 
-    assert tree.n_slots - tree.n_free == tree.n_locked == len(sequences[-1])
+    assert tree.n_slots - tree.n_free == tree.n_referenced == len(sequences[-1])
 
 
 @given(st.lists(st.integers(1, 30), max_size=30), st.randoms(use_true_random=False))

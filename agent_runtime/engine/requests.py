@@ -1,4 +1,4 @@
-"""What a call asks of the engine, and a lane: one of its branches while it decodes."""
+"""A call of the engine, and a running request: one of its branches while it decodes."""
 
 import threading
 import time
@@ -45,7 +45,7 @@ class Flush:
 
 
 @dataclass(eq=False, slots=True)
-class Lane:
+class RunningRequest:
     """One branch. Its tokens are the path to `leaf`, then `n_row` in its row, then `pending` to be computed."""
 
     call: Call

@@ -1,4 +1,4 @@
-"""Keys, values and last hidden states of every token that the engine knows, in one preallocated pool.
+"""Keys, values and last hidden states of every token that the engine knows, in one preallocated cache.
 
 Slots `0 ... n_slots` belong to the radix tree's segments, which never change. Behind them lie the rows: each
 decoding branch writes its new tokens into one, so that all branches attend to their own tails in one batched
@@ -25,7 +25,7 @@ class Shape:
         return (2 * self.n_layers * self.n_kv_heads * self.head_dim + self.hidden) * dtype.itemsize
 
 
-class Pool:
+class KVCache:
     """`kv` [layer, 2, slot, kv_head, head_dim] and `hidden` [slot, hidden]."""
 
     def __init__(
