@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOTS = ("agent_runtime", "tools", "sandboxes", "training", "evals")
+PRODUCT = ("agent_runtime", "tools", "sandboxes")  # what is shipped; the limits hold for it
+ROOTS = (*PRODUCT, "training", "evals")
 N_SHOWN = 20
 P90_LINES = 20  # the house's limits: nine functions of ten, and any
 MAX_LINES = 80
@@ -26,7 +27,7 @@ class Function:
 
 
 def main() -> None:
-    """Print the table and the longest functions; exit code 1 where a package is over a limit."""
+    """Print the table and the longest functions; exit code 1 where a shipped package is over a limit."""
     checkout = Path(__file__).resolve().parents[1]
     found = {root: functions(checkout / root) for root in ROOTS}
     print(f"{'package':14} functions  median  p90  max")
@@ -37,7 +38,7 @@ def main() -> None:
     for function in longest[:N_SHOWN]:
         place = f"{function.path.relative_to(checkout)}:{function.line}"
         print(f"{function.n_lines:4}  {place}  {function.name}")
-    sys.exit(any(is_over(those) for those in found.values()))
+    sys.exit(any(is_over(found[root]) for root in PRODUCT))
 
 
 def functions(root: Path) -> list[Function]:

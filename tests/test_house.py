@@ -9,7 +9,7 @@ from evals import house
 CHECKOUT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("root", ["agent_runtime", "tools", "sandboxes", "training"])
+@pytest.mark.parametrize("root", house.PRODUCT)
 def test_functions_are_short(root):
     functions = house.functions(CHECKOUT / root)
     n_lines = sorted(function.n_lines for function in functions)

@@ -30,6 +30,12 @@ def replay(
     speed: Annotated[
         float, typer.Option(metavar="X", min=0, help="Show it X times as fast as it was; 0: at once.")
     ] = 0.0,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the search graph instead, as FILE.graphml, FILE.dot or FILE.json."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
     ] = False,
@@ -44,12 +50,24 @@ def replay(
         sys.stderr.write(f"{trace}: {problem}\n")
     if any(choice is not None for choice in (strategy, verifier, min_confidence)):
         recorded = _decided_anew(recorded, strategy, verifier, min_confidence)
+    if export is not None:
+        _export(recorded, export)
     if not as_json:
         play(recorded, view_for(as_json=False), speed)
     else:
         answer = recorded.finished.answer if recorded.finished else _unfinished(recorded)
         sys.stdout.write(json_document(answer))
     raise typer.Exit(exit_code(recorded.finished.answer) if recorded.finished else 1)
+
+
+def _export(recorded: "Trace", path: Path) -> None:
+    """Write the graph, say where, and end."""
+    from agent_runtime.trace.graph_export import export_graph  # noqa: PLC0415  (--help needs none of it)
+
+    graph = recorded.graph()
+    export_graph(graph, path)
+    typer.echo(f"{len(graph)} nodes in {path}")
+    raise typer.Exit
 
 
 def _unfinished(recorded: "Trace") -> "Answer":

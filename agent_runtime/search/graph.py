@@ -5,21 +5,14 @@ a parent that is already there, so the graph is a tree by construction, whatever
 that are no number rank last instead of poisoning an ordering. Which node to expand is a strategy's business.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import networkx as nx
-from pydantic import TypeAdapter, ValidationError
 
 from agent_runtime.errors import InputError
-from agent_runtime.types import Action, Backtrack, FinalAnswer, Malformed, Node, Plan, Step
-
-_NODE: TypeAdapter[Node] = TypeAdapter(Node)
-
-LABEL_CHARACTERS = 160  # a label in a drawing is read at a glance; JSON keeps the whole text
-DOT_COLOURS = {"open": "lightblue", "dead_end": "lightpink", "answered": "palegreen", "pruned": "lightgrey"}
+from agent_runtime.types import Node
 
 
 class SearchGraph:
@@ -120,59 +113,6 @@ class SearchGraph:
 
     __hash__ = None  # type: ignore[assignment]  # it grows
 
-    def to_json(self) -> str:
-        """The whole graph in networkx's node-link form; `from_json` reads it back equal."""
-        bare = nx.node_link_data(self._bare(), edges="edges")
-        bare["nodes"] = [_NODE.dump_python(node, mode="json") for node in self]
-        return json.dumps(bare, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "SearchGraph":
-        """Read what `to_json` wrote.
-
-        Raises:
-            InputError: The text is no search graph.
-        """
-        graph = cls()
-        try:
-            data = json.loads(text)
-            nodes = [_NODE.validate_python(node) for node in data["nodes"]]
-            edges = {(edge["source"], edge["target"]) for edge in data["edges"]}
-        except ValidationError as error:
-            raise InputError(f"not a search graph: {error.errors()[0]['msg']} at a node") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(
-                'not a search graph: expected node-link JSON with "nodes" and "edges"'
-            ) from error
-        if edges != {(node.parent_id, node.id) for node in nodes if node.parent_id is not None}:
-            raise InputError("not a search graph: its edges do not match the parents of its nodes")
-        for node in nodes:
-            graph.add(node)
-        return graph
-
-    def to_graphml(self) -> str:
-        """The graph for yEd, Gephi or Cytoscape."""
-        bare = self._bare()
-        for node in self:
-            bare.nodes[node.id].update({key: _xml_safe(text) for key, text in _attributes(node).items()})
-        return "\n".join(nx.generate_graphml(bare))
-
-    def to_dot(self) -> str:
-        """The graph for Graphviz."""
-        lines = ["digraph search {", "  node [shape=box, style=filled];"]
-        for node in self:
-            label = _dot_quoted(f"{node.id} {_attributes(node)['label']}")
-            lines.append(f"  {node.id} [label={label}, fillcolor={DOT_COLOURS[node.state]}];")
-        lines += [f"  {parent_id} -> {child_id};" for parent_id, child_id in self._graph.edges]
-        return "\n".join([*lines, "}"])
-
-    def _bare(self) -> "nx.DiGraph[int]":
-        """The shape alone, without the nodes' values."""
-        bare: nx.DiGraph[int] = nx.DiGraph()
-        bare.add_nodes_from(self._graph)
-        bare.add_edges_from(self._graph.edges)
-        return bare
-
 
 def _with_finite_scores(node: Node) -> Node:
     """A score that is no number counts as none; the rest is brought into [0, 1]."""
@@ -184,49 +124,3 @@ def _with_finite_scores(node: Node) -> Node:
         ranked = 0.0 if math.isnan(node.path_score) else min(max(node.path_score, 0.0), 1.0)
         node = replace(node, path_score=ranked)
     return node
-
-
-def _attributes(node: Node) -> dict[str, str | float]:
-    """What a drawing shows of a node."""
-    check = node.action.check if isinstance(node.action, Step) else None
-    return {
-        "kind": node.action.kind if node.action else "question",
-        "label": _label(node.action)[:LABEL_CHARACTERS],
-        "state": node.state,
-        "verdict": node.verdict.kind,
-        "path_score": node.path_score,
-        "check": f"{check.tool}: {check.input}" if check else "",
-        "result": node.observation.text if node.observation else "",
-        "reason": node.reason,
-        "n_tokens": node.usage.n_tokens,
-    }
-
-
-def _label(action: Action | None) -> str:
-    match action:
-        case None:
-            return "question"
-        case Plan():
-            return "plan: " + "; ".join(action.items)
-        case Step():
-            return action.thought
-        case Malformed():
-            return f"malformed: {action.error}"
-        case Backtrack():
-            return f"backtrack: {action.reason}"
-        case FinalAnswer():
-            return f"answer: {action.text}"
-
-
-def _xml_safe(value: str | float) -> str | float:
-    """XML 1.0 has no form for most control characters and for lone surrogates."""
-    if not isinstance(value, str):
-        return value
-    return "".join(
-        c if c in "\t\n\r" or (c.isprintable() and c not in "\ufffe\uffff") else "\ufffd" for c in value
-    )
-
-
-def _dot_quoted(text: str) -> str:
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -3,11 +3,25 @@
 import hashlib
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent_runtime.errors import TraceError
 
-BLOB = re.compile(r"\$blob sha256:([0-9a-f]{64}) \d+ bytes")
+_IN_TEXT = re.compile(r"\$blob sha256:([0-9a-f]{64}) \d+ bytes")  # how schema 1 said it
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A long text of an event: where in the event it belongs, and the file that holds it."""
+
+    at: tuple[str | int, ...]  # keys and indices that lead to it
+    sha256: str
+    n_bytes: int
+
+
+Load = Callable[[str], str | None]  # a text by its SHA-256; None where it is gone or changed
 
 
 def blob_folder(trace: Path) -> Path:
@@ -15,8 +29,8 @@ def blob_folder(trace: Path) -> Path:
     return trace.with_name(f"{trace.name}.blobs")
 
 
-def keep_blob(trace: Path, text: str) -> str:
-    """Store a text; returns what stands for it in the trace.
+def keep_blob(trace: Path, text: str, at: tuple[str | int, ...]) -> Blob:
+    """Store a text that belongs at `at` in its event.
 
     Raises:
         TraceError: It cannot be written.
@@ -33,18 +47,26 @@ def keep_blob(trace: Path, text: str) -> str:
             os.fsync(fd)
     except OSError as error:
         raise TraceError(f"cannot write {str(folder / sha256)!r}: {error.strerror}") from error
-    return f"$blob sha256:{sha256} {len(content)} bytes"
+    return Blob(at, sha256, len(content))
 
 
-def load_blob(trace: Path, text: str) -> str:
-    """The text that `text` stands for; `text` itself when it stands for nothing, or for what is gone."""
-    match = BLOB.fullmatch(text)
-    if match is None:
-        return text
+def load_blob(trace: Path, sha256: str) -> str | None:
+    """A stored text; None where it is gone or changed."""
     try:
-        content = (blob_folder(trace) / match[1]).read_bytes()
+        content = (blob_folder(trace) / sha256).read_bytes()
     except OSError:
-        return text
-    if hashlib.sha256(content).hexdigest() != match[1]:
-        return text
-    return content.decode("utf-8", "surrogatepass")
+        return None
+    return content.decode("utf-8", "surrogatepass") if hashlib.sha256(content).hexdigest() == sha256 else None
+
+
+def text_of(blob: Blob, load: Load) -> str:
+    """The text of a blob, or a note in its place that it is missing."""
+    text = load(blob.sha256)
+    return f"[{blob.n_bytes} bytes are missing: {blob.sha256}]" if text is None else text
+
+
+def text_of_schema_1(text: str, load: Load) -> str:
+    """The text that `text` stands for in a trace of schema 1, which named a blob within the text."""
+    match = _IN_TEXT.fullmatch(text)
+    found = load(match[1]) if match else None
+    return text if found is None else found

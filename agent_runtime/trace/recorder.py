@@ -31,25 +31,7 @@ logger = logging.getLogger(__name__)
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class NullRecorder:
-    """Keeps no trace."""
-
-    path: Path | None = None
-    is_durable = False
-
-    def record(self, event: Event) -> None:
-        """Let the event go."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
-class Recorder(NullRecorder):
+class Recorder:
     """The one writer of a trace; a context manager. `after` continues the trace that was read.
 
     `secrets` are texts that must not be written; each becomes `***`. `is_durable` turns False when an fsync
@@ -61,7 +43,7 @@ class Recorder(NullRecorder):
     """
 
     def __init__(self, path: Path, secrets: Sequence[str] = (), after: Trace | None = None) -> None:
-        self.path: Path = path
+        self.path = path
         self.is_durable = True
         self._after = after
         self._encoder = Encoder(secrets, partial(keep_blob, path))

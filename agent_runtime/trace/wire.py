@@ -1,22 +1,24 @@
 """One event as one line of the trace, and back.
 
 A line is `{"seq":N,"t":S,"event":{...},"crc":"8 hex digits"}`, ASCII only; the checksum is the CRC-32 of all that
-stands before `,"crc"`. What the runtime built itself goes through pydantic as it is. What pydantic cannot write
-(a lone surrogate, a list nested 100,000 deep, an integer of 5,000 digits), what holds a secret, and what is too
-large for a line takes the careful way: walked in Python, bounded, redacted. NaN has no place in a trace.
+stands before `,"crc"`. `redacted` and `blobs` stand before the event where there are any. What the runtime built
+itself goes through pydantic as it is. What pydantic cannot write (a lone surrogate, a list nested 100,000 deep, an
+integer of 5,000 digits), what holds a secret, and what is too large for a line takes the careful way: walked in
+Python, bounded, redacted. NaN has no place in a trace.
 """
 
 import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from agent_runtime.errors import TraceError
+from agent_runtime.trace.blobs import Blob, Load, text_of, text_of_schema_1
 from agent_runtime.trace.events import EVENT, SCHEMA_VERSION, Event, RunStarted
 from agent_runtime.trace.upgrade import upgraded
 
@@ -27,12 +29,16 @@ MAX_INT_BITS = 14_000  # json refuses integers of more than 4,300 digits
 MIN_SECRET_CHARACTERS = 4  # a shorter one would blot out ordinary words
 REDACTED = "***"
 
+Place = tuple[str | int, ...]  # in an event
+
 # `constants`: NaN shows in what is written, so that it can be refused; the default writes null
 _WRITTEN: TypeAdapter[Event] = TypeAdapter(
     Annotated[Event, Field(discriminator="kind")], config=ConfigDict(ser_json_inf_nan="constants")
 )
+_BLOBS = TypeAdapter(tuple[Blob, ...])
 _LINE = re.compile(
-    rb'(\{"seq":(\d{1,12}),"t":(\d{1,12}\.\d{6}),(?:"redacted":\d+,)?"event":(\{.*\})),"crc":"([0-9a-f]{8})"\}'
+    rb'(\{"seq":(\d{1,12}),"t":(\d{1,12}\.\d{6}),(?:"redacted":\d+,)?(?:"blobs":(\[.*?\]),)?'
+    rb'"event":(\{.*\})),"crc":"([0-9a-f]{8})"\}'
 )
 _TOKENS = ("token_ids", "logprobs")
 
@@ -47,9 +53,9 @@ class Record:
 
 
 class Encoder:
-    """Writes the events of one run; `keep_blob` stores a long text and returns what stands for it."""
+    """Writes the events of one run; `keep_blob` stores the long text of a place in its event."""
 
-    def __init__(self, secrets: Sequence[str], keep_blob: Callable[[str], str]) -> None:
+    def __init__(self, secrets: Sequence[str], keep_blob: Callable[[str, Place], Blob]) -> None:
         long_enough = {secret for secret in secrets if len(secret) >= MIN_SECRET_CHARACTERS}
         self._secrets = sorted(long_enough, key=len, reverse=True)
         self._needles = [json.dumps(secret)[1:-1].encode() for secret in self._secrets]
@@ -61,12 +67,14 @@ class Encoder:
         Raises:
             TraceError: The event holds NaN or an infinity.
         """
-        body, n_redacted = self._body(event)
-        redacted = b'"redacted":%d,' % n_redacted if n_redacted else b""
-        checked = b'{"seq":%d,"t":%.6f,%b"event":%b' % (seq, seconds, redacted, body)
+        body, n_redacted, blobs = self._body(event)
+        head = b'"redacted":%d,' % n_redacted if n_redacted else b""
+        if blobs:
+            head += b'"blobs":%b,' % _dumps([asdict(blob) for blob in blobs])
+        checked = b'{"seq":%d,"t":%.6f,%b"event":%b' % (seq, seconds, head, body)
         return b'%b,"crc":"%08x"}\n' % (checked, zlib.crc32(checked))
 
-    def _body(self, event: Event) -> tuple[bytes, int]:
+    def _body(self, event: Event) -> tuple[bytes, int, list[Blob]]:
         if isinstance(event, RunStarted):  # alone holds values that the runtime did not build
             return self._careful_body(event)
         try:
@@ -77,22 +85,23 @@ class Encoder:
             return self._careful_body(event)
         if any(needle in body for needle in self._needles):
             return self._careful_body(event)
-        return body, 0
+        return body, 0, []
 
-    def _careful_body(self, event: Event) -> tuple[bytes, int]:
+    def _careful_body(self, event: Event) -> tuple[bytes, int, list[Blob]]:
         redacted: list[str] = []
+        blobs: list[Blob] = []
         data = _map_texts(_plain(event), lambda text: self._redact(text, redacted))
         if redacted:
             data = _without_tokens(data)  # they spell the secret too
         try:
             body = _dumps(data)
             if len(body) > MAX_EVENT_BYTES:
-                body = _dumps(_map_texts(data, self._shorten))
+                body = _dumps(self._without_long_texts(data, (), blobs))
         except ValueError as error:
             raise TraceError(
                 f"a {event.kind!r} event holds NaN or an infinity, which no trace may"
             ) from error
-        return body, len(redacted)
+        return body, len(redacted), blobs
 
     def _redact(self, text: str, redacted: list[str]) -> str:
         for secret in self._secrets:
@@ -101,12 +110,20 @@ class Encoder:
                 text = text.replace(secret, REDACTED)
         return text
 
-    def _shorten(self, text: str) -> str:
-        return self._keep_blob(text) if len(text) > MAX_TEXT_CHARACTERS else text
+    def _without_long_texts(self, data: Any, at: Place, blobs: list[Blob]) -> Any:  # noqa: ANN401 (JSON)
+        """The same with long texts stored as blobs, and nothing in their places."""
+        if isinstance(data, str) and len(data) > MAX_TEXT_CHARACTERS:
+            blobs.append(self._keep_blob(data, at))
+            return ""
+        if isinstance(data, list):
+            return [self._without_long_texts(item, (*at, index), blobs) for index, item in enumerate(data)]
+        if isinstance(data, dict):
+            return {key: self._without_long_texts(item, (*at, key), blobs) for key, item in data.items()}
+        return data
 
 
-def decode(line: bytes, load_blob: Callable[[str], str], schema_version: int = SCHEMA_VERSION) -> Record:
-    """Read a line without its newline; `load_blob` returns the text that a text stands for.
+def decode(line: bytes, load_blob: Load, schema_version: int = SCHEMA_VERSION) -> Record:
+    """Read a line without its newline.
 
     Raises:
         ValueError: The line is damaged or no event; the message says which.
@@ -114,20 +131,30 @@ def decode(line: bytes, load_blob: Callable[[str], str], schema_version: int = S
     match = _LINE.fullmatch(line)
     if match is None:
         raise ValueError("no record of a trace")
-    checked, seq, seconds, body, crc = match.groups()
+    checked, seq, seconds, blobs, body, crc = match.groups()
     if zlib.crc32(checked) != int(crc, 16):
         raise ValueError("the checksum does not match")
-    return Record(int(seq), float(seconds), _event(body, load_blob, schema_version))
+    if schema_version != SCHEMA_VERSION:
+        data = _map_texts(json.loads(body), lambda text: text_of_schema_1(text, load_blob))
+        event = EVENT.validate_python(upgraded(data))
+    elif blobs is None and b"\\ud" not in body:  # pydantic's parser takes no lone surrogate
+        event = EVENT.validate_json(body)
+    else:
+        event = EVENT.validate_python(_with_long_texts(json.loads(body), blobs or b"[]", load_blob))
+    return Record(int(seq), float(seconds), event)
 
 
-def _event(body: bytes, load_blob: Callable[[str], str], schema_version: int) -> Event:
-    is_current = schema_version == SCHEMA_VERSION
-    if (
-        is_current and b"$blob " not in body and b"\\ud" not in body
-    ):  # pydantic's parser takes no lone surrogate
-        return EVENT.validate_json(body)
-    data = _map_texts(json.loads(body), load_blob)
-    return EVENT.validate_python(data if is_current else upgraded(data))
+def _with_long_texts(data: Any, blobs: bytes, load_blob: Load) -> Any:  # noqa: ANN401 (JSON)
+    """Put the texts of blobs back into their places."""
+    for blob in _BLOBS.validate_json(blobs):
+        place = data
+        try:
+            for key in blob.at[:-1]:
+                place = place[key]
+            place[blob.at[-1]] = text_of(blob, load_blob)
+        except (LookupError, TypeError):
+            raise ValueError(f"a blob names {list(blob.at)}, which is not in the event") from None
+    return data
 
 
 def explain(error: ValueError) -> str:

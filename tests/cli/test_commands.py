@@ -276,6 +276,15 @@ def test_replay_prints_the_recorded_answer_as_json(tmp_path: Path, capsys: Captu
     assert json.loads(capsys.readouterr().out)["answer"] == "12000"
 
 
+def test_replay_writes_the_search_graph_where_it_is_asked_to(tmp_path: Path, capsys: Capture):
+    path = write(tmp_path / "run.jsonl", a_run())
+
+    assert run("replay", str(path), "--export", str(tmp_path / "run.dot")) == 0
+    assert (tmp_path / "run.dot").read_text().startswith("digraph search {")
+    assert f"nodes in {tmp_path / 'run.dot'}" in capsys.readouterr().out
+    assert run("replay", str(path), "--export", str(tmp_path / "run.png")) == 2
+
+
 def test_an_answer_that_is_not_established_shows_its_best_guess_and_what_it_lacks(
     tmp_path: Path, capsys: Capture
 ):

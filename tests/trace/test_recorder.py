@@ -1,6 +1,7 @@
 """Whatever `record` acknowledged is in the file: once, in order, and whole."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from agent_runtime.errors import InputError, TraceError
 from agent_runtime.trace.events import ActionSampled, Event, NodeAdded, NodeClosed, RunStarted
 from agent_runtime.trace.reader import read
-from agent_runtime.trace.recorder import NullRecorder, Recorder
+from agent_runtime.trace.recorder import Recorder
 from agent_runtime.types import FinalAnswer, Node
 from tests.trace.runs import a_run, started, write
 
@@ -161,7 +163,40 @@ def test_a_changed_blob_is_not_taken_for_the_text(path: Path):
 
     assert isinstance(event, NodeAdded)
     assert isinstance(event.node.action, FinalAnswer)
-    assert event.node.action.text.startswith("$blob sha256:")
+    assert event.node.action.text == f"[2000000 bytes are missing: {blob.name}]"
+
+
+def test_a_text_that_looks_like_a_blob_is_only_a_text(path: Path):
+    long = "x" * 2_000_000
+    name = hashlib.sha256(long.encode()).hexdigest()
+    events = [
+        NodeAdded(Node(1, 0, 1, FinalAnswer(text))) for text in (long, f"$blob sha256:{name} 2000000 bytes")
+    ]
+
+    trace = read(write(path, [started(), *events]))
+
+    assert list(trace.events[1:]) == events
+
+
+def test_a_trace_of_schema_1_named_its_blobs_in_the_text(path: Path):
+    write(path, [started(), NodeAdded(Node(1, 0, 1, FinalAnswer("x" * 2_000_000)))])
+    (blob,) = (path.parent / "run.jsonl.blobs").iterdir()
+    old = path.with_name("old.jsonl")
+    blob.parent.rename(path.with_name("old.jsonl.blobs"))
+    events = (
+        b'{"task":{"id":"t","question":"q"},"prompt":{"question":"q"},"model":{"name":"m"},"strategy":"greedy",'
+        b'"seed":0,"schema_version":1,"kind":"run_started"}',
+        b'{"node":{"id":1,"parent_id":0,"depth":1,"action":{"text":"$blob sha256:%b 2000000 bytes","kind":"answer"}},'
+        b'"kind":"node"}' % blob.name.encode(),
+    )
+    for seq, event in enumerate(events):
+        checked = b'{"seq":%d,"t":0.000000,"event":%b' % (seq, event)
+        with old.open("ab") as file:
+            file.write(b'%b,"crc":"%08x"}\n' % (checked, zlib.crc32(checked)))
+
+    (node,) = [event.node for event in read(old).events if isinstance(event, NodeAdded)]
+
+    assert node.action == FinalAnswer("x" * 2_000_000)
 
 
 def test_a_secret_never_reaches_the_file_and_its_redaction_shows(path: Path):
@@ -255,13 +290,6 @@ def test_a_hundred_recorders_at_once_keep_their_events_apart(tmp_path: Path):
     for n in range(100):
         _, *rest = read(tmp_path / f"{n}.jsonl").events
         assert rest == [NodeClosed(k, "open", f"{n}") for k in range(1, 50)]
-
-
-def test_a_recorder_without_a_file_takes_events(path: Path):
-    with NullRecorder() as recorder:
-        recorder.record(started())
-
-    assert recorder.path is None
 
 
 WRITER = """

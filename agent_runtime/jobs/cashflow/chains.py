@@ -22,8 +22,6 @@ _MOST_EDGES = (
     5_000  # the widest ones, and those of the first way; beyond this a graph is no longer one to read
 )
 
-Hop = tuple[int, int]  # payer, payee
-
 
 def find_chains(ledger: Ledger, source: int, target: int | None) -> tuple[Chain, ...]:
     """The widest chains first, at most five; several currencies do not chain. Leaves their hops in table `way`."""

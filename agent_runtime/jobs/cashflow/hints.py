@@ -218,21 +218,6 @@ REFERENCE = frozenset(
         "communication",
     ]
 )
-DIRECTION = frozenset(
-    [
-        "direction",
-        "dc",
-        "cd",
-        "sign",
-        "drcr",
-        "crdr",
-        "type",
-        "indicator",
-        "kennzeichen",
-        "debit/credit",
-        "sens",
-    ]
-)
 BALANCE = frozenset(
     [
         "balance",

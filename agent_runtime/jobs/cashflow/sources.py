@@ -24,7 +24,6 @@ from agent_runtime.errors import InputError
 from agent_runtime.jobs.cashflow import hints
 from agent_runtime.jobs.cashflow.sql import first_row, identifier, quote
 
-READABLE = ".csv, .tsv, .txt, .xlsx, .parquet, .sqlite, .db or .duckdb"
 _NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "HUGEINT")
 T = TypeVar("T")
 

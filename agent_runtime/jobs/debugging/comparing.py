@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_runtime.jobs.debugging.examples import examples
-from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Trial, variant
+from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Output, Trial, variant
 from agent_runtime.jobs.debugging.inputs import mutated
 from agent_runtime.jobs.debugging.plausibility import Known, Look, look, n_unread
 from agent_runtime.jobs.debugging.types import Candidate
@@ -110,10 +110,10 @@ def _ranked(
 ) -> list[Ranked]:
     """Best group first; a place and an operator count once in a group, however often it has them."""
     behaviours = [
-        trial.outputs if n_inputs else (one.text,) for one, trial in zip(passing, trials, strict=True)
+        trial.outputs if n_inputs else (Output(one.text),) for one, trial in zip(passing, trials, strict=True)
     ]
-    groups: defaultdict[tuple[str, ...], dict[tuple[str, int, str], float]] = defaultdict(dict)
-    n_agreeing: defaultdict[tuple[str, ...], int] = defaultdict(int)
+    groups: defaultdict[tuple[Output, ...], dict[tuple[str, int, str], float]] = defaultdict(dict)
+    n_agreeing: defaultdict[tuple[Output, ...], int] = defaultdict(int)
     for candidate, weight, behaviour in zip(passing, weights, behaviours, strict=True):
         kind = (candidate.file, candidate.first, candidate.operator)
         group = groups[behaviour]

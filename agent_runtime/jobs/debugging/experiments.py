@@ -26,6 +26,14 @@ MAX_SECONDS = 120.0  # of one job with all its variants
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """What one call gave: result and arguments afterwards as text, or the exception's name; "" where it was lost."""
+
+    text: str
+    is_crash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What one variant did. `lines` of `events`: what ran before each assert or test, and whether it held."""
 
@@ -36,7 +44,7 @@ class Trial:
     events: tuple[tuple[bool, tuple[tuple[str, int], ...]], ...] = ()
     calls: tuple[Call, ...] = ()
     functions: frozenset[tuple[str, str]] = frozenset()
-    outputs: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,7 +114,7 @@ def _read(line: str) -> tuple[int, Trial]:
             events=events,
             calls=tuple((str(file), str(name), str(text)) for file, name, text in data.get("calls", ())),
             functions=frozenset((str(file), str(name)) for file, name in data.get("functions", ())),
-            outputs=tuple(str(output) for output in data.get("outputs", ())),
+            outputs=tuple(Output(str(text), bool(is_crash)) for text, is_crash in data.get("outputs", ())),
         )
     except (ValueError, TypeError, KeyError):
         return -1, Trial(is_passing=False, said="the experiment gave no result")

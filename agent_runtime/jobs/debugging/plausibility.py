@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_runtime.jobs.debugging.examples import agrees
-from agent_runtime.jobs.debugging.experiments import Call, Trial
+from agent_runtime.jobs.debugging.experiments import Call, Output, Trial
 from agent_runtime.jobs.debugging.source import FunctionNode, parameters
 
 SILENCED = 0.05  # where a function that the failing run reached is not reached any more
@@ -44,7 +44,7 @@ class Known:
     def n_compared(self, trials: Sequence[Trial]) -> int:
         """Inputs that no test has and that at least one of the fixes bears."""
         return sum(
-            call not in self.seen and any(output and not _is_crash(output) for output in outputs)
+            call not in self.seen and any(output.text and not output.is_crash for output in outputs)
             for call, *outputs in zip(self.given, *(_filled(one, self.given) for one in trials), strict=True)
         )
 
@@ -93,14 +93,14 @@ def _examples(trial: Trial, known: Known) -> list[tuple[float, str]]:
     return [
         (WRONG_EXAMPLE, f"the example {name}({text[1:-1][:80]}) does not give {want[:80]}")
         for ((_, name, text), want), output in zip(known.wanted.items(), trial.outputs, strict=False)
-        if not agrees(output, want)
+        if output.is_crash or not agrees(output.text, want)
     ]
 
 
 def _crashes(trial: Trial, known: Known) -> list[tuple[float, str]]:
     pairs = list(zip(trial.outputs, known.as_is.outputs, strict=False))
-    worked = [new for new, old in pairs if not _is_crash(old)]
-    n_crashes = sum(map(_is_crash, worked))
+    worked = [new for new, old in pairs if not old.is_crash]
+    n_crashes = sum(output.is_crash for output in worked)
     if not n_crashes:
         return []
     factor = NEW_CRASH ** (n_crashes / len(worked))
@@ -125,20 +125,18 @@ def _kinds(trial: Trial, known: Known) -> list[tuple[float, str]]:
     return []
 
 
-def _kind(output: str) -> str:
+def _kind(output: Output) -> str:
     """The type of a call's result; numbers are alike; empty for a crash and for what is no literal."""
+    if output.is_crash:
+        return ""
     try:
-        result, _ = ast.literal_eval(output)
+        result, _ = ast.literal_eval(output.text)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return ""
     is_number = isinstance(result, int | float | complex) and not isinstance(result, bool)
     return "None" if result is None else "number" if is_number else type(result).__name__
 
 
-def _is_crash(output: str) -> bool:
-    return output.startswith("!")
-
-
-def _filled(trial: Trial, given: Sequence[Call]) -> list[str]:
+def _filled(trial: Trial, given: Sequence[Call]) -> list[Output]:
     """One output an input, empty where the experiment was lost."""
-    return [*trial.outputs, *([""] * len(given))][: len(given)]
+    return [*trial.outputs, *([Output("")] * len(given))][: len(given)]

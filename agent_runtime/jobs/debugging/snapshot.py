@@ -26,18 +26,6 @@ class Snapshot:
     files: tuple[str, ...]
     left_out: tuple[str, ...]
 
-    def python_files(self) -> dict[str, str]:
-        """The Python files that are UTF-8 text, by their relative paths."""
-        found = {}
-        for name in self.files:
-            if name.endswith(".py"):
-                try:
-                    with (self.folder / name).open(encoding="utf-8", newline="") as file:
-                        found[name] = file.read()
-                except UnicodeDecodeError:
-                    continue
-        return found
-
 
 def copy_folder(folder: Path, target: Path) -> Snapshot:
     """Copy what a program needs of `folder` into the empty folder `target`.

@@ -11,7 +11,6 @@ from dataclasses import replace
 from agent_runtime.jobs.debugging.source import FunctionNode, Source, end_line, parameters, span
 from agent_runtime.jobs.debugging.types import Candidate
 
-SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.Break, ast.Continue, ast.AnnAssign)
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 AUGMENTED = ("+=", "-=", "*=", "//=", "/=", "%=", "=")
 FIRST_VALUES = ("0", "1", "-1", "[]", "''", "{}", "set()", "None", "True", "False")

@@ -198,13 +198,13 @@ def test_the_trace_of_the_reasoning_is_in_the_folder_with_its_long_texts(
 ):
     run, report = tmp_path / "run.jsonl", tmp_path / "report"
     run.write_text("{}\n")
-    long_text = keep_blob(run, "long " * 1_000)
+    blob = keep_blob(run, "long " * 1_000, ())
     answer = Answer("Kestrel Partners", 0.7, "confirmed", (), Usage(), "answered", trace=run)
 
     write_report(example, files, report, Reasoning("who?", answer, ""))
 
     assert (report / "trace.jsonl").read_text() == "{}\n"
-    assert load_blob(report / "trace.jsonl", long_text) == "long " * 1_000
+    assert load_blob(report / "trace.jsonl", blob.sha256) == "long " * 1_000
 
     write_report(example, files, report)
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent_runtime.jobs.debugging.comparing import UNKNOWN, UNTRIED, Ranked, compare, not_compared
 from agent_runtime.jobs.debugging.examples import agrees, examples
-from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Trial
+from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Output, Trial
 from agent_runtime.jobs.debugging.plausibility import (
     NEW_CRASH,
     NEW_KIND,
@@ -25,12 +25,16 @@ from agent_runtime_sandboxes import BubblewrapSandbox
 
 F = [("m.py", "f", f"[{number}]") for number in range(5)]
 BOTH = frozenset({("m.py", "f"), ("m.py", "main")})
-GOOD = Trial(True, "", functions=BOTH, outputs=("(0, [0])", "(1, [1])", "(2, [2])", "(3, [3])", "(4, [4])"))
+GOOD = Trial(
+    True, "", functions=BOTH, outputs=tuple(Output(f"({number}, [{number}])") for number in range(5))
+)
+CRASH = Output("KeyError", is_crash=True)
 KNOWN = Known(GOOD, GOOD, tuple(F), {}, frozenset(F[:1]))
 
 
-def outputs(*results: str) -> Trial:
-    return replace(GOOD, outputs=results)
+def outputs(*results: str | Output) -> Trial:
+    found = (Output(one) if isinstance(one, str) else one for one in results)
+    return replace(GOOD, outputs=tuple(found))
 
 
 def test_a_fix_that_speaks_for_itself_has_no_doubts():
@@ -45,15 +49,15 @@ def test_a_fix_that_no_longer_reaches_the_failing_function_silences_it():
 
 
 def test_a_fix_that_crashes_where_the_program_worked_says_so():
-    some = look(outputs("(0, [0])", *["!KeyError"] * 4), KNOWN)
-    every = look(outputs(*["!KeyError"] * 5), KNOWN)
+    some = look(outputs("(0, [0])", *[CRASH] * 4), KNOWN)
+    every = look(outputs(*[CRASH] * 5), KNOWN)
 
     assert some.doubts == ("crashes on 4 of 5 mutated inputs that worked before",)
     assert NEW_CRASH == every.plausibility < some.plausibility < 0.5
 
 
 def test_a_crash_that_was_there_before_is_no_mark_against_a_fix():
-    crashing = outputs("(0, [0])", *["!KeyError"] * 4)
+    crashing = outputs("(0, [0])", *[CRASH] * 4)
 
     assert look(crashing, replace(KNOWN, as_is=crashing)).doubts == ()
 
@@ -82,7 +86,7 @@ def test_an_example_in_the_words_that_comes_out_wrong_is_named():
         ("({'b', 'a'}, [4])", "{'a', 'b'}", True),
         ("(True, [4])", "1", False),
         ("(1, [4])", "True", False),
-        ("!KeyError", "1", False),
+        ("KeyError", "1", False),
     ],
 )
 def test_an_example_is_compared_by_value(output: str, want: str, is_right: bool):

@@ -91,12 +91,6 @@ class Teacher:
             return brief
         raise TeacherError(f"{query!r} was meant to fail")
 
-    def poor_sql(self, thought: str, query: str) -> list[Row]:
-        """Run a query that succeeds and does not help: a dead end, marked as a mistake."""
-        rows = self.sql(thought, query)
-        self.mark_mistake()
-        return rows
-
     def calc(self, thought: str, expression: str) -> str:
         """Compute an expression; the result as the model reads it."""
         value = evaluate(expression)

@@ -247,21 +247,21 @@ class Recorder:
             return {"calls": self.calls, "functions": sorted(self.functions), "outputs": self.outputs()}
         return {}
 
-    def outputs(self) -> list[str]:
+    def outputs(self) -> list[tuple[str, bool]]:
         """What the program's functions give for the plan's inputs."""
         return [self.output(*given) for given in self.plan.get("inputs", ())]
 
-    def output(self, name: str, function: str, text: str) -> str:
-        """One call's result as text, or the kind of its exception."""
+    def output(self, name: str, function: str, text: str) -> tuple[str, bool]:
+        """One call's result as text, or the kind of its exception; and whether it is that."""
         try:
             found = self.function(name, function)
             signal.signal(signal.SIGALRM, give_up)
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             arguments = copy.deepcopy(ast.literal_eval(text))
             result = settled(found(*arguments))
-            return ADDRESS.sub("", repr((result, arguments)))[:MAX_REPR]
+            return ADDRESS.sub("", repr((result, arguments)))[:MAX_REPR], False
         except BaseException as error:
-            return f"!{type(error).__name__}"
+            return type(error).__name__, True
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
