@@ -17,6 +17,7 @@ from agent_runtime.cli.checkout import PLACES, from_checkout
 from agent_runtime.cli.clean import clean
 from agent_runtime.cli.debug import debug
 from agent_runtime.cli.doctor import doctor
+from agent_runtime.cli.export import export
 from agent_runtime.cli.replay import replay
 from agent_runtime.cli.resume import resume
 from agent_runtime.cli.review import review
@@ -32,7 +33,7 @@ BAD_INPUT, PART_FAILED, INTERRUPTED = 2, 3, 130
 GC_THRESHOLD = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (solve, trace_flow, debug, tables, resume, replay, doctor, clean, review, calibrate):
+for command in (solve, trace_flow, debug, tables, resume, replay, review, export, calibrate, doctor, clean):
     app.command()(command)
 for name in PLACES:
     found = from_checkout(name)

@@ -12,7 +12,7 @@ from agent_runtime_training.evaluate import AfterFailure, Share, first_failure
 from agent_runtime_training.recipe import RECIPES, Rollouts, read_recipe
 from agent_runtime_training.rollouts import task_of
 from agent_runtime_training.tasks import FAMILIES
-from tests.training.traces import record
+from tests.trace.branches import record
 
 
 @pytest.mark.slow

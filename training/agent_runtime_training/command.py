@@ -8,16 +8,12 @@ import typer
 
 from agent_runtime.errors import ConfigError, ModelError
 
-train = typer.Typer(no_args_is_help=True, help="Make better weights: train, measure, export data.")
+train = typer.Typer(no_args_is_help=True, help="Make better weights: train and measure.")
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file.", show_default=False)]
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where weights and figures go.", show_default=False)
 ]
 ModelSpec = Annotated[str, typer.Option("--model", metavar="SPEC", help="embedded or hf:FOLDER.")]
-Places = Annotated[
-    list[Path], typer.Argument(metavar="TRACE...", help="Traces, or folders of traces.", show_default=False)
-]
-
 Traces = Annotated[
     list[Path] | None, typer.Option("--traces", metavar="PLACE", help="Runs to learn from, besides.")
 ]
@@ -82,7 +78,7 @@ def run(
 @train.command()
 def smoke(out: Out, traces: Traces = None) -> None:
     """Run every stage small, on the CPU, with a tiny random model: shows that the machinery works, no more."""
-    _needs("peft", "datasets")
+    _needs("peft")
     from agent_runtime_training.pipeline import STAGES  # noqa: PLC0415
     from agent_runtime_training.recipe import RECIPES, read_recipe  # noqa: PLC0415
 
@@ -185,20 +181,3 @@ def judge(
             await weights.aclose()
 
     anyio.run(score)
-
-
-@train.command()
-def export(
-    traces: Places,
-    out: Out,
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="sft, preference or steps.")] = "sft",
-) -> None:
-    """Write recorded runs as a data set that trl reads, as JSONL and Parquet."""
-    _needs("datasets")
-    from agent_runtime_training.examples import traces_of  # noqa: PLC0415
-    from agent_runtime_training.export import KINDS, export  # noqa: PLC0415
-
-    if kind not in KINDS:
-        raise ConfigError(f"unknown kind {kind!r}; there are: {', '.join(KINDS)}")
-    n_rows = export(traces_of(traces), KINDS[kind], out)
-    typer.echo(f"{n_rows} rows in {out / kind}.jsonl and .parquet")

@@ -11,10 +11,8 @@ from itertools import chain
 from pathlib import Path
 
 from agent_runtime.dialogue.prompt_format import Tokenizer
-from agent_runtime.errors import InputError
-from agent_runtime.trace.feedback import read_reviews
-from agent_runtime.trace.reader import Trace, read
-from agent_runtime.types import Node
+from agent_runtime.trace.reader import Trace
+from agent_runtime.trace.surviving import surviving_path, traces_of
 from agent_runtime_training.encoding import Sample, encode
 from agent_runtime_training.recipe import Data
 from agent_runtime_training.tasks import generate
@@ -61,36 +59,6 @@ def samples_of_runs(places: Iterable[Path], tokenizer: Tokenizer) -> Iterator[Sa
         sample = surviving_sample(trace, tokenizer)
         if sample is not None:
             yield sample
-
-
-def traces_of(places: Iterable[Path]) -> Iterator[Trace]:
-    """Every trace in the files and folders named.
-
-    Raises:
-        InputError: A place does not exist, or a file is no trace.
-    """
-    for place in places:
-        if not place.exists():
-            raise InputError(f"there is no trace or folder {str(place)!r}")
-        files = sorted(place.rglob("*.jsonl")) if place.is_dir() else [place]
-        for path in files:
-            if not path.name.endswith(".review.jsonl"):
-                yield read(path)
-
-
-def surviving_path(trace: Trace) -> tuple[Node, ...] | None:
-    """The path that carried the answer; None when the run has no verified answer."""
-    finished = trace.finished
-    if finished is None or finished.answer.text is None or finished.answer.node_id is None:
-        return None
-    path = trace.graph().path(finished.answer.node_id)
-    thumbs = {review.node_id: review.is_up for review in read_reviews(trace.path)}
-    if thumbs.get(finished.answer.node_id) is False:
-        return None
-    is_verified = (
-        finished.answer.verdict in ("supported", "confirmed") or thumbs.get(finished.answer.node_id) is True
-    )
-    return tuple(path) if is_verified else None
 
 
 def surviving_sample(trace: Trace, tokenizer: Tokenizer) -> Sample | None:

@@ -20,12 +20,13 @@ import torch
 
 from agent_runtime.errors import InputError
 from agent_runtime.models.local import LocalModel
+from agent_runtime.trace.export import KINDS, export
+from agent_runtime.trace.surviving import traces_of
 from agent_runtime.types import Sampling
 from agent_runtime_training.comparison import comparison, draw_curve
 from agent_runtime_training.encoding import Sample, encode_example
 from agent_runtime_training.evaluate import FamilyResult, evaluate_family
-from agent_runtime_training.examples import examples_of, samples_of_runs, traces_of
-from agent_runtime_training.export import KINDS, export
+from agent_runtime_training.examples import examples_of, samples_of_runs
 from agent_runtime_training.fitting import Progress
 from agent_runtime_training.grpo import Iteration, Reinforcer
 from agent_runtime_training.process_reward import best_threshold, calibrate, judge_samples, train_judge

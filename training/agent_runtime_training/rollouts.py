@@ -16,10 +16,11 @@ from agent_runtime.dialogue.prompt_format import Tokenizer
 from agent_runtime.kernel.runtime import Runtime
 from agent_runtime.protocols import Expander, Model, Strategy
 from agent_runtime.trace.events import RunFinished, RunStarted
+from agent_runtime.trace.labels import leaves
 from agent_runtime.trace.reader import Trace, read
 from agent_runtime.types import FinalAnswer, Node, Prompt, Sampling, Step, Task
 from agent_runtime_training.encoding import Sample
-from agent_runtime_training.step_labels import labelled_samples, leaves
+from agent_runtime_training.step_labels import labelled_samples
 from agent_runtime_training.tasks.checking import is_right
 from agent_runtime_training.tasks.example import Example
 from agent_runtime_training.tasks.teacher import write_parquet

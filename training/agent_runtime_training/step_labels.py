@@ -1,56 +1,22 @@
-"""How good was each step? Labels in [0, 1] for the process reward, from three witnesses, the surest one first.
-
-1. People: a thumb up is 1, a thumb down 0.
-2. Tools: a refuted check is 0. A check that held confirms the observation only, so it is no label by itself.
-3. Rollouts: the share of the answered continuations below a step that end right (Math-Shepherd, Wang et al. 2023,
-   arXiv:2312.08935), as soft labels; any search tree with several answers is such a set of continuations.
+"""Labelled steps as samples for the process reward (the labels: `agent_runtime.trace.labels`).
 
 Steps that only look right are made for training by spoiling a teacher's calculation: its check runs and holds.
 """
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from agent_runtime.dialogue.prompt_format import Tokenizer
-from agent_runtime.search.graph import SearchGraph
-from agent_runtime.trace.feedback import Review, read_reviews
+from agent_runtime.trace.feedback import read_reviews
+from agent_runtime.trace.labels import label_steps, leaves, rollout_labels
 from agent_runtime.trace.reader import Trace
-from agent_runtime.types import Check, FinalAnswer, Node, Observation, Step
+from agent_runtime.types import Check, Observation, Step
 from agent_runtime_training.encoding import Sample, encode, encode_example
 from agent_runtime_training.tasks.example import Example, Turn
 from agent_runtime_training.tasks.rendering import render_number
 from agent_runtime_training.tasks.teacher import TeacherError, evaluate
-
-MIN_CONTINUATIONS = 2  # one answer below a step says too little about the step
-
-
-def rollout_labels(graph: SearchGraph, is_right: Callable[[str], bool]) -> dict[int, float]:
-    """The share of right answers among those below each step that has at least `MIN_CONTINUATIONS`."""
-    tally: dict[int, list[bool]] = {}
-    for node in graph:
-        if isinstance(node.action, FinalAnswer):
-            verdict = is_right(node.action.text)
-            for ancestor in graph.path(node.id)[:-1]:
-                tally.setdefault(ancestor.id, []).append(verdict)
-    return {
-        node_id: sum(verdicts) / len(verdicts)
-        for node_id, verdicts in tally.items()
-        if len(verdicts) >= MIN_CONTINUATIONS and isinstance(graph.node(node_id).action, Step)
-    }
-
-
-def label_steps(
-    graph: SearchGraph, reviews: Sequence[Review], rollouts: Mapping[int, float]
-) -> dict[int, float]:
-    """Each step's label by its surest witness; steps without one are left out."""
-    labels = dict(rollouts)
-    for node in graph:
-        if isinstance(node.action, Step) and node.verdict.kind == "refuted":
-            labels[node.id] = 0.0
-    labels |= {review.node_id: float(review.is_up) for review in reviews}
-    return labels
 
 
 def labelled_samples(
@@ -71,12 +37,6 @@ def labelled_samples(
         if any(label is not None for label in wanted):
             samples.append(replace(sample, labels=wanted))
     return samples
-
-
-def leaves(graph: SearchGraph) -> list[Node]:
-    """The last node of every branch."""
-    parents = {node.parent_id for node in graph}
-    return [node for node in graph if node.id not in parents and node.action is not None]
 
 
 # --- steps that only look right

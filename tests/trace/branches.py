@@ -10,6 +10,7 @@ from agent_runtime.types import (
     FinalAnswer,
     ModelCard,
     Node,
+    Objection,
     Observation,
     Plan,
     Prompt,
@@ -17,6 +18,7 @@ from agent_runtime.types import (
     Task,
     Usage,
     Verdict,
+    VerdictKind,
 )
 
 NODES = (
@@ -27,7 +29,7 @@ NODES = (
         2,
         Step("Wrong turn.", Check("calc", "1 / 0")),
         Observation("calc", "division by zero", "error: division by zero", "error"),
-        Verdict("refuted", ("division by zero",)),
+        Verdict("refuted", objections=(Objection("checks", "division by zero", is_refuting=True),)),
         state="dead_end",
     ),
     Node(
@@ -43,7 +45,7 @@ NODES = (
 )
 
 
-def record(path: Path, verdict: str = "supported") -> Path:
+def record(path: Path, verdict: VerdictKind = "confirmed") -> Path:
     """Write the run into `path`."""
     card = ModelCard("scripted", "none", 1000, "abc")
     with Recorder(path, []) as recorder:
@@ -54,6 +56,5 @@ def record(path: Path, verdict: str = "supported") -> Path:
         )
         for node in NODES:
             recorder.record(NodeAdded(node))
-        kind = "supported" if verdict == "supported" else "unchecked"
-        recorder.record(RunFinished(Answer("2", 0.9, kind, (), Usage(), "answered", node_id=4)))  # type: ignore[arg-type]
+        recorder.record(RunFinished(Answer("2", 0.9, verdict, (), Usage(), "answered", node_id=4)))
     return path
