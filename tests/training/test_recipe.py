@@ -7,8 +7,8 @@ from agent_runtime.errors import ConfigError
 from agent_runtime_training.recipe import RECIPES, Recipe, read_recipe
 from agent_runtime_training.tasks import FAMILIES, generate
 from agent_runtime_training.tasks.arithmetic import RELATIONS
-from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN
-from agent_runtime_training.tasks.debugging_wordings import WORDINGS as DEBUGGING_WORDINGS
+from agent_runtime_training.tasks.debugging import WORDINGS as DEBUGGING_WORDINGS
+from agent_runtime_training.tasks.word_problems import HELDOUT, TRAIN
 from tests.conftest import SHARED
 
 
@@ -89,7 +89,7 @@ def packs():
 
 def test_no_wording_has_eight_words_in_a_row_of_a_pack(packs):
     wordings = [words for family in FAMILIES.values() for words in family.wordings.values()] + [
-        DEBUGGING_WORDINGS
+        *DEBUGGING_WORDINGS.values()
     ]
     templates = [text for words in wordings for text in (*words.train, *words.heldout)]
     templates += [problem.text for problem in (*TRAIN, *HELDOUT)]

@@ -5,10 +5,10 @@ import pytest
 
 from agent_runtime.errors import InputError
 from agent_runtime_training.tasks.arithmetic import draw_numbers, template_builder
-from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN
 from agent_runtime_training.tasks.draft import verify
 from agent_runtime_training.tasks.gsm8k import read_gsm8k, rewrite
 from agent_runtime_training.tasks.teacher import Rejected, TeacherError, evaluate
+from agent_runtime_training.tasks.word_problems import HELDOUT, TRAIN
 from agent_runtime_training.tasks.wording import word
 
 

@@ -3,9 +3,9 @@
 import re
 
 from agent_runtime_training.tasks import FAMILIES, generate
-from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN
 from agent_runtime_training.tasks.example import Split
 from agent_runtime_training.tasks.schemas import PARTS, STYLES, abbreviate, compose
+from agent_runtime_training.tasks.word_problems import HELDOUT, TRAIN
 from agent_runtime_training.tasks.wording import count_forms
 
 

@@ -11,11 +11,11 @@ from fractions import Fraction
 from functools import partial
 
 from agent_runtime_training.tasks import names
-from agent_runtime_training.tasks.arithmetic_templates import HELDOUT, TRAIN, WordProblem
 from agent_runtime_training.tasks.draft import Draft, Family
 from agent_runtime_training.tasks.example import Split
 from agent_runtime_training.tasks.rendering import render_number
 from agent_runtime_training.tasks.teacher import Rejected, Teacher, TeacherError, evaluate
+from agent_runtime_training.tasks.word_problems import HELDOUT, TRAIN, WordProblem
 from agent_runtime_training.tasks.wording import Wordings, pick
 
 _THINGS: dict[Split, str] = {

@@ -6,14 +6,15 @@ then tries a wrong edit first (which really fails, and ends in a backtrack), and
 
 import random
 
-from agent_runtime_training.tasks.debugging_wordings import WORDINGS
 from agent_runtime_training.tasks.draft import Builder, Draft, Family
 from agent_runtime_training.tasks.example import Split
 from agent_runtime_training.tasks.faults import changes, draw_fault
 from agent_runtime_training.tasks.programs import FUNCTION_NAMES, PROGRAMS, Program
 from agent_runtime_training.tasks.rendering import observe
 from agent_runtime_training.tasks.teacher import PROGRAM_SECONDS, Rejected, Teacher, run_command
-from agent_runtime_training.tasks.wording import pick
+from agent_runtime_training.tasks.wording import pick, read_wordings
+
+WORDINGS = read_wordings("debugging")
 
 _FILES: dict[Split, tuple[str, ...]] = {
     "train": ("app.py", "core.py", "main.py", "lib.py", "calc.py"),
@@ -58,7 +59,7 @@ def _debug(rng: random.Random, split: Split) -> Draft:
         files=tuple(files.items()),
         command=command,
         context=listing(file, files[file], failure.brief),
-        wordings=WORDINGS,
+        wordings=WORDINGS["repair"],
     )
 
 

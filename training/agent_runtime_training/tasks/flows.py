@@ -15,12 +15,11 @@ from agent_runtime_training.tasks.draft import Builder, Draft, Family
 from agent_runtime_training.tasks.example import Split
 from agent_runtime_training.tasks.flow_paths import PATH_BUILDERS
 from agent_runtime_training.tasks.flow_tracing import TRACING_BUILDERS
-from agent_runtime_training.tasks.flow_wordings import WORDINGS
 from agent_runtime_training.tasks.ledger import Ledger, Transfer, background, ledger_of, literal
 from agent_runtime_training.tasks.rendering import render_cell, render_number
 from agent_runtime_training.tasks.slips import ask
 from agent_runtime_training.tasks.teacher import Rejected, Teacher
-from agent_runtime_training.tasks.wording import pick
+from agent_runtime_training.tasks.wording import pick, read_wordings
 
 
 def _random_ledger(rng: random.Random, split: Split, extra: list[Transfer] | None = None) -> Ledger:
@@ -358,6 +357,6 @@ FLOWS = Family(
         **PATH_BUILDERS,
         **TRACING_BUILDERS,
     },
-    WORDINGS,
+    read_wordings("flows"),
     dict.fromkeys(PATH_BUILDERS, 2.0) | dict.fromkeys(TRACING_BUILDERS, 2.0),
 )

@@ -12,8 +12,10 @@ from itertools import combinations, pairwise
 from agent_runtime_training.tasks import names
 from agent_runtime_training.tasks.draft import Builder, Draft, Family
 from agent_runtime_training.tasks.example import Split
-from agent_runtime_training.tasks.puzzle_wordings import CLUES, WORDINGS
 from agent_runtime_training.tasks.teacher import Rejected, Teacher
+from agent_runtime_training.tasks.wording import read, read_wordings
+
+CLUES: dict[Split, dict[str, str]] = read("clues")  # type: ignore[assignment]  # its tables are the splits
 
 
 def _solve(code: str, fields: dict[str, str], oracle: str, thought: str = "Search by program.") -> Draft:
@@ -290,4 +292,4 @@ _BUILDERS: dict[str, Builder] = {
     "letters": _letters,
 }
 
-PUZZLES = Family("puzzles", _BUILDERS, WORDINGS)
+PUZZLES = Family("puzzles", _BUILDERS, read_wordings("puzzles"))

@@ -10,7 +10,7 @@ from agent_runtime_training.tasks import names
 from agent_runtime_training.tasks.draft import Builder, Draft, Family
 from agent_runtime_training.tasks.example import Split
 from agent_runtime_training.tasks.teacher import Teacher
-from agent_runtime_training.tasks.wording import Wordings, pick
+from agent_runtime_training.tasks.wording import pick, read_wordings
 
 _CAPITALS = {
     "France": "Paris",
@@ -112,32 +112,4 @@ _BUILDERS: dict[str, Builder] = {
     "item": _repeat,
 }
 
-WORDINGS: dict[str, Wordings] = {
-    "capital": Wordings(
-        ("What is the capital of {asked}?", "[Name|Give] the capital of {asked}."),
-        ("{asked} is governed from which city?",),
-    ),
-    "opposite": Wordings(
-        ("What is the opposite of {asked}?", "[Name|Give] the opposite of '{asked}'."),
-        ("Turn '{asked}' into its contrary.",),
-    ),
-    "unit": Wordings(
-        ("How many {asked}?", "How many are there: {asked}?"), ("State the number of {asked}.",)
-    ),
-    "small_sum": Wordings(
-        ("What is {a} {sign} {b}?", "{a} {sign} {b} = ?"), ("Give me {a} {sign} {b}, please.",)
-    ),
-    "larger": Wordings(
-        ("Which is larger, {a} or {b}?", "[Name|Give] the larger number: {a} or {b}."),
-        ("Of {a} and {b}, write the one that exceeds the other.",),
-    ),
-    "next_day": Wordings(
-        ("Which day comes after {day}?", "What is the day after {day}?"), ("Today is {day}. Tomorrow?",)
-    ),
-    "item": Wordings(
-        ("What is the {which} name in this list: {words}?", "[Name|Give] the {which} of: {words}."),
-        ("From '{words}' repeat only the {which} entry.",),
-    ),
-}
-
-QUICK = Family("quick", _BUILDERS, WORDINGS)
+QUICK = Family("quick", _BUILDERS, read_wordings("quick"))

@@ -19,9 +19,10 @@ from agent_runtime_training.tasks.rendering import identifier, render_cell, rend
 from agent_runtime_training.tasks.schemas import Schema
 from agent_runtime_training.tasks.sheets import Field, Sheet, month_of, sheet
 from agent_runtime_training.tasks.slips import ask
-from agent_runtime_training.tasks.table_wordings import WORDINGS
 from agent_runtime_training.tasks.teacher import Rejected, Teacher
-from agent_runtime_training.tasks.wording import pick
+from agent_runtime_training.tasks.wording import pick, read_wordings
+
+WORDINGS = read_wordings("tables")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,20 @@
 """Wordings from small grammars: `[a|b]` picks one at random (nests, may be empty), `{name}` is filled in.
 
 Training and held-out wordings are two lists that share no template; the split is by list, so a held-out
-question is one that no draw of the training list can give.
+question is one that no draw of the training list can give. They are data: one file of `wordings/` a family.
 """
 
 import random
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from agent_runtime_training.tasks.example import Split
 
+FOLDER = Path(__file__).with_name("wordings")
 _INNERMOST = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -23,6 +27,19 @@ class Wordings:
 
     def of(self, split: Split) -> tuple[str, ...]:
         return self.train if split == "train" else self.heldout
+
+
+def read(name: str) -> dict[str, Any]:
+    """A file of `wordings/`, without its ending."""
+    with (FOLDER / f"{name}.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def read_wordings(family: str) -> dict[str, Wordings]:
+    """How a family's questions are worded, by their kinds."""
+    return {
+        kind: Wordings(tuple(lists["train"]), tuple(lists["heldout"])) for kind, lists in read(family).items()
+    }
 
 
 def expand(template: str, rng: random.Random) -> str:
