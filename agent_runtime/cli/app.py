@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from agent_runtime.cli.calibrate import calibrate
-from agent_runtime.cli.checkout import PLACES, from_checkout
+from agent_runtime.cli.checkout import PLACES, add_from_checkout
 from agent_runtime.cli.clean import clean
 from agent_runtime.cli.debug import debug
 from agent_runtime.cli.doctor import doctor
@@ -36,11 +36,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for command in (solve, trace_flow, debug, tables, resume, replay, review, export, calibrate, doctor, clean):
     app.command()(command)
 for name in PLACES:
-    found = from_checkout(name)
-    if isinstance(found, typer.Typer):
-        app.add_typer(found, name=name)
-    else:
-        app.command(name)(found)
+    add_from_checkout(app, name)
 
 
 def _show_version(is_wanted: bool) -> None:
