@@ -108,7 +108,15 @@ def _run(
     limits = Limits(seconds=max_seconds)
     is_set = "min_confidence" in config.model_fields_set  # its default is meant for answers
     sure = config.min_confidence if is_set else MIN_CONFIDENCE
-    request = DebugRequest(command, folder, about, run_seconds, limits, MODEL_ACTIONS if ask else 0, sure)
+    request = DebugRequest(
+        command=command,
+        folder=folder,
+        words=about,
+        run_seconds=run_seconds,
+        limits=limits,
+        n_model_actions=MODEL_ACTIONS if ask else 0,
+        min_confidence=sure,
+    )
 
     async def work() -> "Report":
         async with open_workshop(config, folder, has_model=ask) as workshop:

@@ -73,7 +73,15 @@ def trace_flow(
     if chosen is None:
         raise InputError(f"--method {method!r}: it must be one of {', '.join(METHODS)}")
     request = TraceRequest(
-        tuple(tables), source, target, chosen, since, until, _columns(columns or []), limit, days
+        tables=tuple(tables),
+        source=source,
+        target=target,
+        method=chosen,
+        since=since,
+        until=until,
+        columns=_columns(columns or []),
+        limit=limit,
+        days=days,
     )
     asks = ask or question is not None
     with tempfile.TemporaryDirectory(prefix="agent-runtime-flow-") as folder:

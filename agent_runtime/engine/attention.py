@@ -37,7 +37,7 @@ class Chunk:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tails:
     """Tokens of decoding branches, each attending to its own row.
 

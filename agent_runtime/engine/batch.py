@@ -149,13 +149,13 @@ def _tails(decode: Sequence[tuple[DecodeStep, int]], n_tokens: int, cache: KVCac
         mask = mask.repeat_interleave(cache.n_groups, 1)
     mask = mask[:, None].to(device)
     if n_queries == 1 and tokens == list(range(n_rows)) == padded and n_tokens == n_rows:
-        return Tails(keys, values, mask, 1)
+        return Tails(keys=keys, values=values, mask=mask, n_queries=1)
     return Tails(
-        keys,
-        values,
-        mask,
-        n_queries,
-        gather.flatten().to(device),
-        torch.tensor(tokens, device=device),
-        torch.tensor(padded, device=device),
+        keys=keys,
+        values=values,
+        mask=mask,
+        n_queries=n_queries,
+        gather=gather.flatten().to(device),
+        tokens=torch.tensor(tokens, device=device),
+        padded=torch.tensor(padded, device=device),
     )

@@ -44,7 +44,7 @@ class PaddedBatch:
             self.slots,
             (),
             (),
-            Tails(keys, values, self.tail_mask, 1),
+            Tails(keys=keys, values=values, mask=self.tail_mask, n_queries=1),
             Prefix(self.prefix_slots, self.prefix_mask),
         )
 

@@ -12,7 +12,7 @@ from agent_runtime.engine.weights import Precision, for_this_processor, speed_up
 from agent_runtime.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """A decoder and its output head; see `open_network`."""
 
@@ -70,7 +70,15 @@ def open_network(
     model.to(dtype)  # type: ignore[arg-type]
     speed_up(model, precision)
     head, decoder = _head(model), model.get_decoder()  # type: ignore[no-untyped-call]
-    return Network(decoder, head, shape_of(config), context, config.vocab_size, dtype, precision)
+    return Network(
+        decoder=decoder,
+        head=head,
+        shape=shape_of(config),
+        context_tokens=context,
+        n_vocabulary=config.vocab_size,
+        dtype=dtype,
+        precision=precision,
+    )
 
 
 def shape_of(config: PretrainedConfig) -> Shape:

@@ -193,14 +193,14 @@ class RadixTree:
         parent = lower.parent
         assert parent is not None
         upper = Segment(
-            lower.ids[:n],
-            lower.start,
-            lower.position,
-            parent,
-            {lower.ids[n]: lower},
-            min(n, lower.n_ready),
-            min(lower.ref_count, 1),
-            lower.used_at,
+            ids=lower.ids[:n],
+            start=lower.start,
+            position=lower.position,
+            parent=parent,
+            children={lower.ids[n]: lower},
+            n_ready=min(n, lower.n_ready),
+            ref_count=min(lower.ref_count, 1),
+            used_at=lower.used_at,
         )
         parent.children[upper.ids[0]] = upper
         lower.ids, lower.start, lower.position = lower.ids[n:], lower.start + n, lower.position + n

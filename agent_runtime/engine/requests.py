@@ -44,7 +44,7 @@ class Flush:
     done: threading.Event
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class RunningRequest:
     """One branch. Its tokens are the path to `leaf`, then `n_row` in its row, then `pending` to be computed."""
 
@@ -107,13 +107,13 @@ class RunningRequest:
     def output(self) -> Output:
         is_complete = self.matcher is not None and self.matcher.is_done
         return Output(
-            tuple(self.ids),
-            tuple(self.logprobs),
-            self.is_cut and not is_complete,
-            self.n_prefilled,
-            len(self.job.ids) - self.n_prefilled,
-            self.n_forced,
-            time.perf_counter() - self.started_at,
+            ids=tuple(self.ids),
+            logprobs=tuple(self.logprobs),
+            is_cut=self.is_cut and not is_complete,
+            n_prefilled=self.n_prefilled,
+            n_reused=len(self.job.ids) - self.n_prefilled,
+            n_forced=self.n_forced,
+            seconds=time.perf_counter() - self.started_at,
         )
 
     def scored(self, logprobs: tuple[float, ...]) -> Scored:

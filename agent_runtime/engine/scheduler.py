@@ -210,7 +210,9 @@ class Scheduler:
             known, leaf = leaf, self._tree.insert(leaf, job.ids[n_known:])
             self._tree.acquire(leaf)
             self._tree.release(known)
-        request = RunningRequest(call, index, job, leaf, None, max_tokens, n_missing)
+        request = RunningRequest(
+            call=call, index=index, job=job, leaf=leaf, row=None, max_tokens=max_tokens, n_prefilled=n_missing
+        )
         self.requests.append(request)
         if not is_scored:
             self._free_rows.sort(reverse=True)

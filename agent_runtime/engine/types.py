@@ -24,7 +24,7 @@ class Job:
     grammar: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What one branch wrote.
 

@@ -33,7 +33,7 @@ _Place = tuple[Action | None, ...]  # the actions from the question to here
 
 
 class RecordedModel:
-    """A `Model` that says again what the trace says it said; closing `live` stays with its owner."""
+    """Replays a recorded run as a `Model`; closing `live` stays with its owner."""
 
     def __init__(self, trace: Trace, live: Model | None = None) -> None:
         if trace.started is None:

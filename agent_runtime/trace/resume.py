@@ -26,7 +26,7 @@ from agent_runtime.types import Answer, Check, Observation, StopReason, Usage
 RESUMABLE: tuple[StopReason, ...] = ("interrupted", "failed")  # how a run ends that could have gone on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeState:
     """Where a run stopped. `answer` is set when there is nothing to go on with: the run had ended by itself."""
 
@@ -70,15 +70,15 @@ def resume(trace: Trace) -> ResumeState:
     started = [event for event in trace.events if isinstance(event, CheckStarted)]
     finished = trace.finished
     return ResumeState(
-        trace.started,
-        graph,
-        _spent(trace, graph, pending),
-        trace.seconds,
-        pending,
-        tuple(event for event in started if event.node_id not in graph),
-        recorded_checks(trace),
-        finished.answer if finished and finished.answer.stop_reason not in RESUMABLE else None,
-        frozenset(key for event in trace.events if (key := _key(event))),
+        started=trace.started,
+        graph=graph,
+        usage=_spent(trace, graph, pending),
+        seconds=trace.seconds,
+        pending=pending,
+        unknown=tuple(event for event in started if event.node_id not in graph),
+        checks=recorded_checks(trace),
+        answer=finished.answer if finished and finished.answer.stop_reason not in RESUMABLE else None,
+        _recorded=frozenset(key for event in trace.events if (key := _key(event))),
     )
 
 

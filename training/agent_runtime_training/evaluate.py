@@ -85,14 +85,14 @@ async def evaluate_family(
         )
         recovered = share(group.share_right == 1 for group in groups)
     return FamilyResult(
-        family,
-        share(group.share_right == 1 for group in greedy),
-        share(is_vote_right(group) for group in warm),
-        share(group.share_right > 0 for group in warm),
-        n_votes,
-        recovered,
-        mean_tokens(greedy),
-        mean_tokens(warm),
+        family=family,
+        greedy=share(group.share_right == 1 for group in greedy),
+        voted=share(is_vote_right(group) for group in warm),
+        within=share(group.share_right > 0 for group in warm),
+        n_votes=n_votes,
+        recovered=recovered,
+        greedy_tokens=mean_tokens(greedy),
+        voted_tokens=mean_tokens(warm),
     )
 
 

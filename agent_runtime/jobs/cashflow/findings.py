@@ -212,7 +212,16 @@ def edges(ledger: Ledger, source: int) -> tuple[Edge, ...]:
         JOIN account p ON p.id = payer JOIN account q ON q.id = payee JOIN currency c ON c.id = currency
         ORDER BY e.traced DESC, payer, payee""").fetchall()
     return tuple(
-        Edge(payer, payee, code, n, total, first, last, rows_of(n, shown).first)
+        Edge(
+            payer=payer,
+            payee=payee,
+            currency=code,
+            n=n,
+            traced=total,
+            first=first,
+            last=last,
+            rows=rows_of(n, shown).first,
+        )
         for payer, payee, code, n, total, first, last, shown in rows
     )
 

@@ -84,7 +84,15 @@ def transfer_columns(schema: TableSchema) -> TransferColumns | None:
     amount = take(hints.AMOUNT, lambda _, kind: kind.startswith(_NUMBERS))
     if not (time and payer and payee and amount):
         return None
-    return TransferColumns(schema.name, payer, payee, amount, time, currency, is_stepped)
+    return TransferColumns(
+        table=schema.name,
+        payer=payer,
+        payee=payee,
+        amount=amount,
+        time=time,
+        currency=currency,
+        is_stepped=is_stepped,
+    )
 
 
 def _is_party(name: str, kind: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_runtime.jobs.debugging.examples import examples
-from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Output, Trial, variant
+from agent_runtime.jobs.debugging.experiments import CallResult, ExperimentRunner, Trial, variant
 from agent_runtime.jobs.debugging.inputs import mutated
 from agent_runtime.jobs.debugging.plausibility import Known, Look, look, n_unread
 from agent_runtime.jobs.debugging.types import Candidate
@@ -110,10 +110,11 @@ def _ranked(
 ) -> list[Ranked]:
     """Best group first; a place and an operator count once in a group, however often it has them."""
     behaviours = [
-        trial.outputs if n_inputs else (Output(one.text),) for one, trial in zip(passing, trials, strict=True)
+        trial.outputs if n_inputs else (CallResult(one.text),)
+        for one, trial in zip(passing, trials, strict=True)
     ]
-    groups: defaultdict[tuple[Output, ...], dict[tuple[str, int, str], float]] = defaultdict(dict)
-    n_agreeing: defaultdict[tuple[Output, ...], int] = defaultdict(int)
+    groups: defaultdict[tuple[CallResult, ...], dict[tuple[str, int, str], float]] = defaultdict(dict)
+    n_agreeing: defaultdict[tuple[CallResult, ...], int] = defaultdict(int)
     for candidate, weight, behaviour in zip(passing, weights, behaviours, strict=True):
         kind = (candidate.file, candidate.first, candidate.operator)
         group = groups[behaviour]
@@ -122,8 +123,16 @@ def _ranked(
     sums = {behaviour: sum(group.values()) for behaviour, group in groups.items()}
     total = sum(sums.values()) + unseen or 1.0
     found = [
-        Ranked(one, weight, n_agreeing[behaviour], sums[behaviour] / total, seems.plausibility, seems.doubts, n_inputs)
+        Ranked(
+            candidate=one,
+            weight=weight,
+            n_agreeing=n_agreeing[behaviour],
+            share=sums[behaviour] / total,
+            plausibility=seems.plausibility,
+            doubts=seems.doubts,
+            n_inputs=n_inputs,
+        )
         for one, weight, behaviour, seems in zip(passing, weights, behaviours, looks, strict=True)
-    ]  # fmt: skip
+    ]
     found.sort(key=lambda one: (-one.share, -one.weight, len(one.candidate.text)))
     return found if n_inputs else [one.unchecked(UNTRIED) for one in found]

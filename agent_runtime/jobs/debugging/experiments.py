@@ -26,7 +26,7 @@ MAX_SECONDS = 120.0  # of one job with all its variants
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class CallResult:
     """What one call gave: result and arguments afterwards as text, or the exception's name; "" where it was lost."""
 
     text: str
@@ -44,7 +44,7 @@ class Trial:
     events: tuple[tuple[bool, tuple[tuple[str, int], ...]], ...] = ()
     calls: tuple[Call, ...] = ()
     functions: frozenset[tuple[str, str]] = frozenset()
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[CallResult, ...] = ()
 
 
 @dataclass(slots=True)
@@ -114,7 +114,9 @@ def _read(line: str) -> tuple[int, Trial]:
             events=events,
             calls=tuple((str(file), str(name), str(text)) for file, name, text in data.get("calls", ())),
             functions=frozenset((str(file), str(name)) for file, name in data.get("functions", ())),
-            outputs=tuple(Output(str(text), bool(is_crash)) for text, is_crash in data.get("outputs", ())),
+            outputs=tuple(
+                CallResult(str(text), bool(is_crash)) for text, is_crash in data.get("outputs", ())
+            ),
         )
     except (ValueError, TypeError, KeyError):
         return -1, Trial(is_passing=False, said="the experiment gave no result")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_runtime.jobs.debugging.examples import agrees
-from agent_runtime.jobs.debugging.experiments import Call, Output, Trial
+from agent_runtime.jobs.debugging.experiments import Call, CallResult, Trial
 from agent_runtime.jobs.debugging.source import FunctionNode, parameters
 
 SILENCED = 0.05  # where a function that the failing run reached is not reached any more
@@ -125,7 +125,7 @@ def _kinds(trial: Trial, known: Known) -> list[tuple[float, str]]:
     return []
 
 
-def _kind(output: Output) -> str:
+def _kind(output: CallResult) -> str:
     """The type of a call's result; numbers are alike; empty for a crash and for what is no literal."""
     if output.is_crash:
         return ""
@@ -137,6 +137,6 @@ def _kind(output: Output) -> str:
     return "None" if result is None else "number" if is_number else type(result).__name__
 
 
-def _filled(trial: Trial, given: Sequence[Call]) -> list[Output]:
+def _filled(trial: Trial, given: Sequence[Call]) -> list[CallResult]:
     """One output an input, empty where the experiment was lost."""
-    return [*trial.outputs, *([Output("")] * len(given))][: len(given)]
+    return [*trial.outputs, *([CallResult("")] * len(given))][: len(given)]

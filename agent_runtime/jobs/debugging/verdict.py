@@ -35,15 +35,15 @@ def passed_fix(passed: Passed, source: str) -> Fix:
     """The best edit that passes, with its diff and what was verified; whether it is established is for the caller."""
     best = passed.ranked[0]
     return Fix(
-        best.candidate,
-        diff_of(best.candidate, source),
-        tuple(_verified(passed, best)),
-        passed.n_passing,
-        best.n_agreeing,
-        best.confidence,
-        tuple(one.candidate for one in passed.ranked[1 : 1 + N_RIVALS]),
-        best.plausibility,
-        best.doubts,
+        candidate=best.candidate,
+        diff=diff_of(best.candidate, source),
+        verification=tuple(_verified(passed, best)),
+        n_rivals=passed.n_passing,
+        n_agreeing=best.n_agreeing,
+        confidence=best.confidence,
+        rivals=tuple(one.candidate for one in passed.ranked[1 : 1 + N_RIVALS]),
+        plausibility=best.plausibility,
+        doubts=best.doubts,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent_runtime.jobs.debugging.comparing import UNKNOWN, UNTRIED, Ranked, compare, not_compared
 from agent_runtime.jobs.debugging.examples import agrees, examples
-from agent_runtime.jobs.debugging.experiments import ExperimentRunner, Output, Trial
+from agent_runtime.jobs.debugging.experiments import CallResult, ExperimentRunner, Trial
 from agent_runtime.jobs.debugging.plausibility import (
     NEW_CRASH,
     NEW_KIND,
@@ -26,14 +26,14 @@ from agent_runtime_sandboxes import BubblewrapSandbox
 F = [("m.py", "f", f"[{number}]") for number in range(5)]
 BOTH = frozenset({("m.py", "f"), ("m.py", "main")})
 GOOD = Trial(
-    True, "", functions=BOTH, outputs=tuple(Output(f"({number}, [{number}])") for number in range(5))
+    True, "", functions=BOTH, outputs=tuple(CallResult(f"({number}, [{number}])") for number in range(5))
 )
-CRASH = Output("KeyError", is_crash=True)
+CRASH = CallResult("KeyError", is_crash=True)
 KNOWN = Known(GOOD, GOOD, tuple(F), {}, frozenset(F[:1]))
 
 
-def outputs(*results: str | Output) -> Trial:
-    found = (Output(one) if isinstance(one, str) else one for one in results)
+def outputs(*results: str | CallResult) -> Trial:
+    found = (CallResult(one) if isinstance(one, str) else one for one in results)
     return replace(GOOD, outputs=tuple(found))
 
 

@@ -79,7 +79,15 @@ class Example:
         yield Node(0, None, 0)
         for index, turn in enumerate(self.turns, start=1):
             state: NodeState = "answered" if turn.action.kind == "answer" else "open"
-            yield Node(index, index - 1, index, turn.action, turn.observation, verdict_of(turn), state)
+            yield Node(
+                id=index,
+                parent_id=index - 1,
+                depth=index,
+                action=turn.action,
+                observation=turn.observation,
+                verdict=verdict_of(turn),
+                state=state,
+            )
 
 
 def verdict_of(turn: Turn) -> Verdict:

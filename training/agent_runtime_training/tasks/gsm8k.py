@@ -71,7 +71,14 @@ def rewrite(name: str, question: str, solution: str) -> Example | None:
         return None
     teacher.answer(gold)
     return Example(
-        name, "gsm8k", "word_problem", "train", question.strip(), gold, tuple(teacher.turns), "gsm8k"
+        id=name,
+        family="gsm8k",
+        kind="word_problem",
+        split="train",
+        question=question.strip(),
+        answer=gold,
+        turns=tuple(teacher.turns),
+        template="gsm8k",
     )
 
 

@@ -87,13 +87,13 @@ def ledger_of(rng: random.Random, split: Split, transfers: Sequence[Transfer]) -
     rows = tuple(zip(*(cells[name][1] for name in order), strict=True))
     table = TableData(table_name, tuple((name, cells[name][0]) for name in order), rows)
     return Ledger(
-        tuple(shuffled),
-        table,
-        identifier(table_name),
-        identifier(payer),
-        identifier(payee),
-        _amount_sql(identifier(amount), amount_type),
-        identifier(day) if day_type == "DATE" else f"{identifier(day)}::DATE",
+        transfers=tuple(shuffled),
+        table=table,
+        name=identifier(table_name),
+        payer=identifier(payer),
+        payee=identifier(payee),
+        amount_sql=_amount_sql(identifier(amount), amount_type),
+        day_sql=identifier(day) if day_type == "DATE" else f"{identifier(day)}::DATE",
     )
 
 

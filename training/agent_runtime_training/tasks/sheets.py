@@ -78,7 +78,15 @@ def sheet(rng: random.Random, split: Split, n_rows: int | None = None, schema: S
         tuple((field.name, field.kind) for field in fields),
         tuple(zip(*(field.cells for field in fields), strict=True)),
     )
-    return Sheet(table, identifier(title.name), title.words, labels, categories, numbers, days)
+    return Sheet(
+        table=table,
+        name=identifier(title.name),
+        words=title.words,
+        labels=labels,
+        categories=categories,
+        numbers=numbers,
+        days=days,
+    )
 
 
 def _labels(rng: random.Random, schema: Schema, n: int) -> Field:
