@@ -10,6 +10,7 @@ from agent_runtime.trace.reader import read
 from agent_runtime.types import Plan
 
 TRACES = Path(__file__).parents[1] / "traces"
+CHAIN = {"strategy": "chain", "min_confidence": 0.4}  # one pass, which no judge had a say in
 ANSWERS = {
     "flow": "Meridian Trading -> Kestrel Partners -> Lotus Properties -> Ridge Consulting"
     " -> Vertex Capital -> Oyster Holdings",
@@ -35,7 +36,7 @@ def test_a_golden_run_of_an_older_schema_is_whole_and_reads_as_supported(name):
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_a_golden_run_decided_anew_gives_its_answer_without_a_model(name):
-    async with open_runtime(RunConfig.load(), model=ScriptedModel(unasked)) as runtime:
+    async with open_runtime(RunConfig.load(CHAIN), model=ScriptedModel(unasked)) as runtime:
         found = await runtime.redecide(TRACES / f"{name}.jsonl")
 
     assert (found.text, found.verdict) == (ANSWERS[name], "supported")

@@ -20,8 +20,8 @@ def replay(
     verifier: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="Decide anew by tools (checks alone), process_reward (the judge's recorded scores too) or none.",
+            metavar="NAMES",
+            help="Decide anew by these verifiers: checks, remarks, emptiness, coverage, judge (with commas), or none.",
         ),
     ] = None,
     min_confidence: Annotated[

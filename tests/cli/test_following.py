@@ -21,6 +21,8 @@ from agent_runtime.errors import ModelError
 from agent_runtime.kernel.runtime import Parts, Runtime
 from agent_runtime.models.scripted import Script, ScriptedModel, branches
 from agent_runtime.scoring.verifiers.checks import Checks
+from agent_runtime.scoring.verifiers.combined import Combined
+from agent_runtime.scoring.verifiers.judge import Judge
 from agent_runtime.search.chain import Chain
 from agent_runtime.terminal.plain import PlainView
 from agent_runtime.trace.events import Event, RunFinished
@@ -43,7 +45,7 @@ def opener(
     async def open_runtime() -> AsyncIterator[Runtime]:
         parts = Parts(model or ScriptedModel(script), {"calc": Adder()}, lambda _: Checks(), Chain(), "chain")
         async with anyio.create_task_group() as group:
-            yield Runtime(parts, RunConfig.load({"trace": trace}), group)
+            yield Runtime(parts, RunConfig.load({"trace": trace, "min_confidence": 0.4}), group)
 
     return open_runtime
 
@@ -65,7 +67,7 @@ def test_an_answered_question_exits_with_zero_and_shows_the_answer(
     trace: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert follow(opener(GOOD, trace), ask, as_json=False) == 0
-    assert "answer (confirmed" in capsys.readouterr().out
+    assert "answer (supported" in capsys.readouterr().out
 
 
 def test_json_is_one_document_and_nothing_else_on_stdout(trace: Path, capsys: pytest.CaptureFixture[str]):
@@ -75,8 +77,13 @@ def test_json_is_one_document_and_nothing_else_on_stdout(trace: Path, capsys: py
     document = json.loads(out)
     keys = [
         "answer",
-        "confidence",
+        "value",
         "verdict",
+        "grounds",
+        "objections",
+        "notes",
+        "confidence",
+        "is_calibrated",
         "evidence",
         "usage",
         "usage_by_strategy",
@@ -235,22 +242,24 @@ def judged_vote(trace: Path) -> Path:
     async def vote() -> Answer:
         model = ScriptedModel(branches(FIVE, EIGHT), distrustful)
         config = RunConfig.load({"trace": trace, "strategy": "vote:2"})
-        async with open_runtime(config, model=model) as runtime:
+        async with open_runtime(config, model=model, verifier=Combined(Checks(), Judge(model))) as runtime:
             return await runtime.solve("How much?")
 
     assert anyio.run(vote).text == "8"
     return trace
 
 
+LENIENT = ("--min-confidence", "0.2")  # of two answers that nobody judged neither is sure
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ([], "8"),
-        (["--verifier", "process_reward"], "8"),
-        (["--verifier", "grounding"], "5"),
-        (["--verifier", "tools"], "5"),
-        (["--verifier", "none"], "5"),
-        (["--strategy", "vote:1", "--verifier", "process_reward"], "5"),
+        (["--verifier", "checks,judge"], "8"),
+        (["--verifier", "checks,remarks", *LENIENT], "5"),
+        (["--verifier", "checks", *LENIENT], "5"),
+        (["--strategy", "vote:1", "--verifier", "checks", *LENIENT], "5"),
     ],
 )
 def test_a_run_is_decided_anew_by_another_strategy_and_another_verifier(
@@ -262,7 +271,7 @@ def test_a_run_is_decided_anew_by_another_strategy_and_another_verifier(
     assert (ended.value.code, json.loads(capsys.readouterr().out)["answer"]) == (0, text)
 
 
-@pytest.mark.parametrize(("verifier", "n_tokens"), [("process_reward", 6 * 7), ("tools", 0)])
+@pytest.mark.parametrize(("verifier", "n_tokens"), [("checks,judge", 4 * 7), ("checks", 0)])
 def test_a_run_that_is_decided_anew_is_billed_for_the_judge_that_it_asks(
     judged_vote: Path, verifier: str, n_tokens: int, capsys: pytest.CaptureFixture[str]
 ):
@@ -278,6 +287,6 @@ def test_a_verifier_that_there_is_not_is_refused(judged_vote: Path, capsys: pyte
 
     assert ended.value.code == 2
     assert (
-        "unknown verifier 'luck'; there are: process_reward, answer_kind, grounding, tools, none"
+        "unknown verifier 'luck'; there are: checks, remarks, emptiness, coverage, judge"
         in capsys.readouterr().err
     )

@@ -7,11 +7,14 @@ nor a result's is made up. Value linking as in text-to-SQL (Lei et al. 2020, "Re
 in text-to-SQL", EMNLP), here turned round: it does not tell a model what to write but judges what it wrote.
 """
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
 from agent_runtime.scoring.named_values import dates, numbers, values
 from agent_runtime.types import FinalAnswer, Node, Objection, Observation, Prompt, Step, Verdict
+
+_ASIDE = re.compile(r"\([^()]*\)")
 
 
 class Coverage:
@@ -41,7 +44,8 @@ def unread(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> tuple[st
     seen = "\n".join(f"{_written(step)}\n{result.text}" for step, result in used)
     folded, known = seen.casefold(), values(seen) | _ends(prompt, used)
     n_rows = {result.table.n_rows for _, result in used if result.table is not None}
-    texts = [text for text in (*prompt.mentions, *dates(prompt.question)) if text.casefold() not in folded]
+    mentions = [mention for mention in prompt.mentions if _is_meant(mention, prompt.question)]
+    texts = [text for text in (*mentions, *dates(prompt.question)) if text.casefold() not in folded]
     named = numbers(_without(prompt.question, prompt.mentions))
     return (*texts, *(one.text for one in named if not one.values & known and not one.values & n_rows))
 
@@ -58,6 +62,22 @@ def is_made_up(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> bool
     """Whether the first check has numbers and none of them stands in the question or its context."""
     first = values(_written(used[0][0]))
     return bool(first) and not first & values(f"{prompt.question}\n{prompt.context}")
+
+
+def _is_meant(mention: str, question: str) -> bool:
+    """Whether a question means a cell that it names: not in brackets, nor as an ordinary word.
+
+    What stands in brackets says something again (a code, an example), and what has a bracket behind it is said again
+    there. A word that the cell writes with capitals and the question without may be a word like any other.
+    """
+    places = list(re.finditer(re.escape(mention), _ASIDE.sub(_blank, question), re.I))
+    return any(
+        match[0] == mention and not question[match.end() :].lstrip().startswith("(") for match in places
+    )
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def _without(text: str, mentions: Sequence[str]) -> str:
