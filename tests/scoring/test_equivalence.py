@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runtime.scoring.equivalence import equal, groups, normalise
+from agent_runtime.scoring.mathematics import canonical
 
 ALGEBRA = st.text(alphabet="xy12e+-*/^() ", min_size=3, max_size=14)
 WRITTEN = (
@@ -237,7 +238,8 @@ def test_mathematics_is_an_equivalence_too(left, right):
 
     assert normalise(once) == once
     assert equal(left, right) == equal(right, left) == (once == normalise(right))
-    assert equal(f"sqrt({left}) + ({right})", f"({right}) + sqrt({left})")
+    if canonical(f"sqrt({left}) + ({right})") is not None:  # what its parser does not read stays text
+        assert equal(f"sqrt({left}) + ({right})", f"({right}) + sqrt({left})")
 
 
 @pytest.mark.parametrize(
