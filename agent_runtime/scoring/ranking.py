@@ -19,8 +19,8 @@ from agent_runtime.scoring.reading import Branch, answer_text, holders, shows
 from agent_runtime.scoring.same_rows import same_rows
 from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTable, Step, Value, VerdictKind
 
-# Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers the
-# question, and no second derivation came to the same, one chain alone is little more than even, and never enough to stop.
+# Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers
+# the question, and no second derivation came to the same, one chain alone is little more than even: no reason to stop.
 PRIOR = 0.25
 PRIOR_UNJUDGED = 0.9
 FAILED = 0.1  # the vote of a branch that ended without an answer

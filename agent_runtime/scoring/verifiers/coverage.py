@@ -61,7 +61,8 @@ def _ends(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> frozenset
 def is_made_up(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> bool:
     """Whether the first check has numbers and none of them stands in the question or its context."""
     first = values(_written(used[0][0]))
-    return bool(first) and not first & values(f"{prompt.question}\n{prompt.context}")
+    meant = first | _ends(prompt, used[:1]) if first else first
+    return bool(first) and not meant & values(f"{prompt.question}\n{prompt.context}")
 
 
 def _is_meant(mention: str, question: str) -> bool:
