@@ -178,4 +178,4 @@ def test_a_question_is_solved_through_a_real_server(url: str, served: Path, tmp_
     assert recorded.finished is not None
     answer = recorded.finished.answer
     assert isinstance(actions[-1], FinalAnswer)
-    assert (ended.value.code, answer.text, answer.verdict) == (0, "351", "confirmed")
+    assert (ended.value.code, answer.text, answer.verdict) == (0, "351", "supported")

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from agent_runtime.dialogue import results
+from agent_runtime.dialogue.results import shown
 from agent_runtime.kernel.dispatch import MAX_BRIEF_ERROR
 from agent_runtime.types import Execution, Observation, ResultTable, TableSchema
 from agent_runtime_tools import code, query_errors, schema_text
@@ -63,7 +64,9 @@ def render_error(error: duckdb.Error, tables: Mapping[str, tuple[str, ...]], que
 
 def render_context(name: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> str:
     """What the model reads of a table: its first row is the sample."""
-    sample = tuple(render_cell(cell) for cell in rows[0]) if rows else None
+    pairs = zip(rows[0], columns, strict=True) if rows else ()
+    written = [shown(cell, kind) if isinstance(cell, str) else render_cell(cell) for cell, (_, kind) in pairs]
+    sample = tuple(written) if rows else None
     return schema_text.context([schema_text.Table(name, tuple(columns), len(rows), sample)])
 
 
