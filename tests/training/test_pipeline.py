@@ -4,6 +4,7 @@ import pytest
 
 from agent_runtime.assembly import open_runtime
 from agent_runtime.config import RunConfig
+from agent_runtime.dialogue.role_tokens import brief_of
 from agent_runtime.models.scripted import ScriptedModel, branches
 from agent_runtime.search.chain import Chain
 from agent_runtime.trace.reader import read
@@ -80,7 +81,7 @@ async def test_a_teachers_trace_is_what_the_runtime_shows_when_it_takes_the_same
         assert trace.started is not None
         assert trace.started.prompt.context == example.context
         nodes = [node for node in trace.graph() if node.action is not None]
-        shown = [node.observation.brief if node.observation else None for node in nodes]
+        shown = [brief_of(node.observation) if node.observation else None for node in nodes]
         assert shown == [turn.observation.brief if turn.observation else None for turn in example.turns]
 
 
