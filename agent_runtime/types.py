@@ -139,6 +139,11 @@ class ResultTable:
     n_rows: int | None
 
 
+# Shapes of derivations that have no structure to compare (`Observation.shape`).
+UNREAD = ("unread",)  # it could not be read
+CONSTANT = ("constant",)  # nothing was derived: a value that was written down came back
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """What a tool noticed about its own check, said to whoever reads the result.
@@ -159,7 +164,8 @@ class Observation:
     `text` is exact and goes into the evidence; `brief` is what a model reads, remarks included. `outcome`: ok (a value
     came back, or a relation that holds), false (a relation that does not hold, a non-zero exit), error (the check could
     not be carried out), timeout (it was killed at its limit). `shape` is how the result was derived, as marks of its
-    structure without names and numbers: two results are independent where their shapes differ.
+    structure without names and numbers: two results are independent where their shapes differ. Empty where the tool
+    does not say, `UNREAD` where it cannot.
     """
 
     tool: str
@@ -299,6 +305,11 @@ class Node:
     strategy: str = ""
     origin: Origin = "model"
     planner: str = ""
+
+    @property
+    def check(self) -> Check | None:
+        """The check of a step; None for every other action, and for a step that has none."""
+        return self.action.check if isinstance(self.action, Step) else None
 
     def judged(self, verdict: Verdict, path_score: float, state: NodeState, reason: str) -> "Node":
         """This node with what has become known of it (`dataclasses.replace`, at a quarter of its time)."""

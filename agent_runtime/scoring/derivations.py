@@ -11,26 +11,33 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_runtime.scoring.reading import Branch, cells, holders, readable
-from agent_runtime.types import Check, Node, Step
+from agent_runtime.scoring.named_values import numbers, values
+from agent_runtime.scoring.reading import Branch, answer_text, cells, readable
+from agent_runtime.types import CONSTANT, UNREAD, Check, Node
 
 MIN_DIFFERENCE = 2  # marks; a single changed place in a query changes one at the most
 MIN_CHARACTERS = 2  # a shorter value stands in an input by chance
+MIN_STATED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """How a value was come to: the checks, and the marks of their structure."""
+    """How a value was come to: the checks with their tools, the marks of their structure, and whose is not known."""
 
     checks: frozenset[Check]
     marks: tuple[str, ...]
     tools: tuple[str, ...]
+    unread: frozenset[str] = frozenset()  # tools
 
 
-def derivations(branch: Branch, question: str) -> list[Derivation]:
-    """The derivations of a branch's answer, newest first."""
-    nodes = readable(branch)
-    return [_derivation(holding, nodes, question) for holding in holders(branch, question)]
+def derivations(branch: Branch, holding: Sequence[tuple[Node, ...]], question: str) -> tuple[Derivation, ...]:
+    """The derivations of a branch's answer, by each of the checks that hold it; what only states it derives nothing."""
+    nodes, text = readable(branch), answer_text(branch)
+    return tuple(
+        _derivation(one, nodes, question)
+        for one in holding
+        if not any(_states(node, text, question) for node in one)
+    )
 
 
 def independent_pair(found: Sequence[Derivation]) -> tuple[Derivation, Derivation] | None:
@@ -43,11 +50,22 @@ def independent_pair(found: Sequence[Derivation]) -> tuple[Derivation, Derivatio
 
 
 def are_independent(one: Derivation, other: Derivation) -> bool:
-    """Whether two derivations share no check and differ in structure."""
-    if one.checks & other.checks:
+    """Whether two derivations share no check, and are known to differ in structure."""
+    if one.checks & other.checks or (one.unread | other.unread) & set(one.tools) & set(other.tools):
         return False
     first, second = Counter(one.marks), Counter(other.marks)
     return ((first - second) + (second - first)).total() >= MIN_DIFFERENCE
+
+
+def _states(node: Node, text: str, question: str) -> bool:
+    """Whether a check derives nothing, or has in its own input the number that it is to derive.
+
+    The number may have been told by an earlier branch. A single digit stands in an input by chance.
+    """
+    if node.check is None or node.observation is None or node.observation.shape == CONSTANT:
+        return True
+    told = values(text) & values(node.check.input) - values(question)
+    return any(value >= MIN_STATED for value in told) and len(numbers(text)) == 1
 
 
 def _derivation(holding: Sequence[Node], nodes: Sequence[Node], question: str) -> Derivation:
@@ -59,27 +77,24 @@ def _derivation(holding: Sequence[Node], nodes: Sequence[Node], question: str) -
         if any(_uses(one, node, asked) for one in later):
             taken[node.id] = node
     found = [taken[node_id] for node_id in sorted(taken)]
+    checks = [check for node in found if (check := node.check)]
     return Derivation(
-        frozenset(check for node in found if (check := _check(node))),
+        frozenset(checks),
         tuple(sorted(mark for node in found for mark in _marks(node))),
-        tuple(dict.fromkeys(check.tool for node in found if (check := _check(node)))),
+        tuple(dict.fromkeys(check.tool for check in checks)),
+        frozenset(seen.tool for node in found if (seen := node.observation) and seen.shape in ((), UNREAD)),
     )
 
 
 def _uses(later: Node, earlier: Node, asked: str) -> bool:
     """Whether a check's input holds a value that an earlier check brought and the question does not give."""
-    check = _check(later)
-    if check is None or earlier.observation is None:
+    if later.check is None or earlier.observation is None:
         return False
-    written = check.input.casefold()
+    written = later.check.input.casefold()
     brought = {cell.casefold() for cell in cells(earlier.observation) if len(cell) >= MIN_CHARACTERS}
     return any(cell in written and cell not in asked for cell in brought)
 
 
-def _check(node: Node) -> Check | None:
-    return node.action.check if isinstance(node.action, Step) else None
-
-
 def _marks(node: Node) -> list[str]:
     assert node.observation is not None
-    return [f"{node.observation.tool}:{mark}" for mark in node.observation.shape or ("",)]
+    return [f"{node.observation.tool}:{mark}" for mark in node.observation.shape or UNREAD]

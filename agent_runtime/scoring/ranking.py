@@ -17,7 +17,7 @@ from agent_runtime.scoring.derivations import Derivation, derivations, independe
 from agent_runtime.scoring.equivalence import equal
 from agent_runtime.scoring.reading import Branch, answer_text, holders, shows
 from agent_runtime.scoring.same_rows import same_rows
-from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTable, Step, Value, VerdictKind
+from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTable, Value, VerdictKind
 
 # Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers
 # the question, and no second derivation came to the same, one chain alone is little more than even: no reason to stop.
@@ -73,7 +73,7 @@ def read(branch: Branch, question: str) -> Read:
     evidence = found[0] if found else ()
     nodes = (*evidence, branch[-1])
     objections = dict.fromkeys(one for node in nodes for one in node.verdict.objections)
-    return Read(branch, evidence, tuple(derivations(branch, question)), tuple(objections))
+    return Read(branch, evidence, derivations(branch, found, question), tuple(objections))
 
 
 def weight(one: Read) -> float:
@@ -181,8 +181,8 @@ def _inputs(derivation: Derivation) -> str:
 
 
 def _asked(node: Node) -> str:
-    check = node.action.check if isinstance(node.action, Step) else None
-    return f"{check.tool}: {' '.join(check.input.split())}" if check is not None else "a check"
+    assert node.check is not None
+    return f"{node.check.tool}: {' '.join(node.check.input.split())}"
 
 
 def _value(best: Read) -> Value | ResultTable | None:
@@ -194,7 +194,7 @@ def _value(best: Read) -> Value | ResultTable | None:
 
 
 def _evidence(node: Node) -> Evidence:
-    check = node.action.check if isinstance(node.action, Step) else None
-    assert check is not None
+    assert node.check is not None
     assert node.observation is not None
-    return Evidence(node.id, check.tool, check.input, node.observation.brief, node.verdict.kind, node.origin)
+    said = node.observation.brief
+    return Evidence(node.id, node.check.tool, node.check.input, said, node.verdict.kind, node.origin)

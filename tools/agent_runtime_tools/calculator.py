@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent_runtime.errors import ToolError
-from agent_runtime.types import Cell, Demonstration, Observation, Task, ToolForm, Value
+from agent_runtime.types import CONSTANT, UNREAD, Cell, Demonstration, Observation, Task, ToolForm, Value
 from agent_runtime_tools import arithmetic, clock, dates, rendering
 from agent_runtime_tools.calculated import Calculated, Typed, received
 from agent_runtime_tools.exact_functions import NotRational
@@ -137,8 +137,8 @@ def _shape(text: str) -> tuple[str, ...]:
     try:
         program = parse(text)
     except CalculationError:
-        return ()
-    return tuple(sorted(instruction.op for instruction in program if instruction.op not in OPERANDS))
+        return UNREAD
+    return tuple(sorted(one.op for one in program if one.op not in OPERANDS)) or CONSTANT
 
 
 def _has_units(program: Program) -> bool:

@@ -6,6 +6,8 @@ Each kind of part counts once, so that a helper variable or one more `print` mak
 import ast
 from collections.abc import Iterator
 
+from agent_runtime.types import CONSTANT, UNREAD
+
 MARKS: tuple[tuple[tuple[type[ast.AST], ...], str], ...] = (
     ((ast.For, ast.While, ast.AsyncFor), "loop"),
     ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), "comprehension"),
@@ -27,7 +29,6 @@ CALLS = {
     "read": frozenset({"open", "reader", "DictReader", "read_csv", "read_text", "load", "loads"}),
     "print": frozenset({"print"}),
 }
-UNREAD = "python:unread"
 
 
 def code_shape(code: str) -> tuple[str, ...]:
@@ -36,8 +37,8 @@ def code_shape(code: str) -> tuple[str, ...]:
         tree = ast.parse(code)
         marks = {mark for node in ast.walk(tree) for mark in _marks(tree, node)}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return (UNREAD,)
-    return tuple(sorted(f"python:{mark}" for mark in marks - {"print"})) or ("python:constant",)
+        return UNREAD
+    return tuple(sorted(f"python:{mark}" for mark in marks - {"print"})) or CONSTANT
 
 
 def _marks(tree: ast.Module, node: ast.AST) -> Iterator[str]:

@@ -6,10 +6,9 @@ It is asked after the result has come, so that a review that takes too long cost
 from collections.abc import Awaitable, Callable
 
 from agent_runtime.errors import SandboxError, ToolError
-from agent_runtime.types import Remark, ResultTable
+from agent_runtime.types import UNREAD, Remark, ResultTable
 from agent_runtime_tools.serving import Message
 
-UNREAD = ("unread",)  # the shape of a query that could not be read in time
 Ask = Callable[[Message, float], Awaitable[Message]]
 
 

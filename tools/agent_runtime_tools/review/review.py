@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+from agent_runtime.types import UNREAD
 from agent_runtime_tools.review.literals import Ask, Found, literal_remarks
 from agent_runtime_tools.review.results import emptiness, text_order
-from agent_runtime_tools.review.shape import UNREAD, shape
+from agent_runtime_tools.review.shape import shape
 from agent_runtime_tools.review.tree import QueryTree, Tables
 
 MAX_REMARKS = 8

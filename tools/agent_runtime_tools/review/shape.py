@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 from sqlglot.optimizer.merge_subqueries import merge_subqueries
 
+from agent_runtime.types import CONSTANT
 from agent_runtime_tools.review.tree import QueryTree
 
 CLAUSES = (exp.Where, exp.Having, exp.Qualify, exp.Join, exp.Group, exp.Order)
@@ -38,8 +39,6 @@ MARKS: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Unnest, "unnest"),
     (exp.Lateral, "unnest"),
 )
-UNREAD = ("unread",)
-CONSTANT = ("constant",)  # nothing is read, and nothing done to it
 
 
 def shape(query: QueryTree) -> tuple[str, ...]:
