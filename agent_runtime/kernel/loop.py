@@ -21,7 +21,6 @@ from agent_runtime.trace.events import ActionSampled, CheckStarted, Event, NodeA
 from agent_runtime.types import (
     Action,
     Candidate,
-    Check,
     Completion,
     FinalAnswer,
     Malformed,
@@ -31,7 +30,6 @@ from agent_runtime.types import (
     Prompt,
     Request,
     Sampling,
-    Step,
     Usage,
     Verdict,
 )
@@ -218,7 +216,7 @@ class ReasoningLoop:
 
     async def _check(self, drafts: Sequence[Node]) -> list[Node]:
         """Run the open drafts' checks side by side, as far as the tool budget reaches."""
-        checks = {node.id: check for node in drafts if node.state == "open" and (check := _check_of(node))}
+        checks = {node.id: check for node in drafts if node.state == "open" and (check := node.check)}
         granted = dict(islice(checks.items(), self.meter.take_tool_calls(len(checks))))
         for node_id, check in granted.items():
             self.emit(CheckStarted(node_id, check))
@@ -273,10 +271,6 @@ def path_score(path: Sequence[Node], verdict: Verdict) -> float:
         value = min(value, verdict.score) if verdict.objections else verdict.score
     before = path[-1].path_score if path else 1.0
     return (before * len(path) + value) / (len(path) + 1)
-
-
-def _check_of(node: Node) -> Check | None:
-    return node.action.check if isinstance(node.action, Step) else None
 
 
 def _action(completion: Completion) -> Action:

@@ -68,7 +68,7 @@ def holders(branch: Branch, question: str) -> list[tuple[Node, ...]]:
 def shows(node: Node, text: str, question: str) -> bool:
     """Whether the result of one check shows an answer."""
     found = list(shown(node))
-    return any(_is(value, text) for value in found) or bool(_covered(text, found, question))
+    return _is_one_of(found, text) or bool(_covered(text, found, question))
 
 
 def shown(node: Node) -> Iterator[Shown]:
@@ -96,16 +96,16 @@ def written(cell: Cell) -> str:
     return str(cell).lower() if isinstance(cell, bool) else str(cell)
 
 
-def _is(value: Shown, text: str) -> bool:
-    """Whether an answer is one value, however it is written."""
+def _is_one_of(found: Sequence[Shown], text: str) -> bool:
+    """Whether an answer is one of some values, however it is written."""
     folded = text.casefold().strip(_SEPARATORS)
-    if value.text in ("true", "false"):
-        return folded in TRUTHS[value.text == "true"]
     computed = polynomial.value(text)
-    return (
-        equal(value.text, text)
-        or (computed is not None and equal(value.text, str(computed)))
-        or (value.number is not None and _rounds_to(value.number, folded))
+    forms = [text] if computed is None else [text, str(computed)]
+    return any(
+        folded in TRUTHS[value.text == "true"]
+        if value.text in ("true", "false")
+        else any(equal(value.text, form) for form in forms) or _rounds_to(value.number, folded)
+        for value in found
     )
 
 

@@ -60,8 +60,7 @@ def dead_end_after_check(path: Sequence[Node], node: Node) -> str:
 
 
 def _is_unchecked(node: Node) -> bool:
-    action = node.action
-    return not isinstance(action, FinalAnswer) and not (isinstance(action, Step) and action.check is not None)
+    return not isinstance(node.action, FinalAnswer) and node.check is None
 
 
 def _failed(node: Node) -> bool:

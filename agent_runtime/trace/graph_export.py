@@ -71,7 +71,7 @@ def _bare(graph: SearchGraph) -> "nx.DiGraph[int]":
 
 def _attributes(node: Node) -> dict[str, str | float]:
     """What a drawing shows of a node."""
-    check = node.action.check if isinstance(node.action, Step) else None
+    check = node.check
     return {
         "kind": node.action.kind if node.action else "question",
         "label": _label(node.action)[:LABEL_CHARACTERS],

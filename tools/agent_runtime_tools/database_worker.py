@@ -295,7 +295,7 @@ class Session:
     def _written_out(self, text: str, are_lossy: Sequence[bool], n_kept: int) -> list[Sequence[object]]:
         """The same rows once more, with what Python would change as DuckDB writes it."""
         assert self._parser is not None
-        statement = self._gate.check(self._parser, written_out(text, are_lossy))
+        statement = self._check(self._parser, written_out(text, are_lossy))
         return list(self.database.execute(statement).fetchmany(n_kept))
 
     def _read(self, text: str) -> QueryTree | None:

@@ -53,7 +53,7 @@ def _go_on(found: Sequence[FlowPlan], asked: Sequence[Node]) -> Sequence[Action]
     """All plans where none has been asked, else the answer of the one that was."""
     if not asked:
         return [Step(plan.thought, Check(TOOL, plan.query)) for plan in found]
-    query = asked[0].action.check if isinstance(asked[0].action, Step) else None
+    query = asked[0].check
     plan = next((plan for plan in found if query == Check(TOOL, plan.query)), None)
     text = answer(plan, asked[0].observation) if plan is not None and len(asked) == 1 else ""
     return (FinalAnswer(text),) if text else ()

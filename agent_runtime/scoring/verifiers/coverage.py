@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from agent_runtime.scoring.named_values import dates, numbers, values
-from agent_runtime.types import FinalAnswer, Node, Objection, Observation, Prompt, Step, Verdict
+from agent_runtime.scoring.reading import readable
+from agent_runtime.types import Check, FinalAnswer, Node, Objection, Observation, Prompt, Verdict
+
+Used = tuple[Check, Observation]  # a check that an answer may be read off, and what it brought
 
 _ASIDE = re.compile(r"\([^()]*\)")
 
@@ -28,8 +31,7 @@ class Coverage:
 def _judged(prompt: Prompt, path: Sequence[Node]) -> Verdict:
     if not isinstance(path[-1].action, FinalAnswer):
         return Verdict()
-    used = [(step, seen) for node in path if (step := _step(node)) and (seen := node.observation)]
-    used = [(step, seen) for step, seen in used if seen.outcome == "ok" and not step.is_lookup]
+    used = [(node.check, node.observation) for node in readable(path) if node.check and node.observation]
     if not used:
         return Verdict()
     missed = unread(prompt, used)
@@ -39,9 +41,9 @@ def _judged(prompt: Prompt, path: Sequence[Node]) -> Verdict:
     return Verdict(objections=tuple(Objection("coverage", text) for text in said))
 
 
-def unread(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> tuple[str, ...]:
+def unread(prompt: Prompt, used: Sequence[Used]) -> tuple[str, ...]:
     """What the question names and neither a check nor its result shows."""
-    seen = "\n".join(f"{_written(step)}\n{result.text}" for step, result in used)
+    seen = "\n".join(f"{_written(check)}\n{result.text}" for check, result in used)
     folded, known = seen.casefold(), values(seen) | _ends(prompt, used)
     n_rows = {result.table.n_rows for _, result in used if result.table is not None}
     mentions = [mention for mention in prompt.mentions if _is_meant(mention, prompt.question)]
@@ -50,15 +52,15 @@ def unread(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> tuple[st
     return (*texts, *(one.text for one in named if not one.values & known and not one.values & n_rows))
 
 
-def _ends(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> frozenset[Fraction]:
+def _ends(prompt: Prompt, used: Sequence[Used]) -> frozenset[Fraction]:
     """What a program may mean by a number beside it: a range ends before its last, and starts at 0 or 1 unsaid."""
     programs = {tool.name for tool in prompt.tools if tool.form.is_verbatim}
-    written = [_written(step) for step, _ in used if step.check is not None and step.check.tool in programs]
+    written = [_written(check) for check, _ in used if check.tool in programs]
     near = {value + shift for text in written for value in values(text) for shift in (-1, 1)}
     return frozenset({*near, Fraction(0), Fraction(1)} if written else ())
 
 
-def is_made_up(prompt: Prompt, used: Sequence[tuple[Step, Observation]]) -> bool:
+def is_made_up(prompt: Prompt, used: Sequence[Used]) -> bool:
     """Whether the first check has numbers and none of them stands in the question or its context."""
     first = values(_written(used[0][0]))
     meant = first | _ends(prompt, used[:1]) if first else first
@@ -91,10 +93,6 @@ def _without(text: str, mentions: Sequence[str]) -> str:
     return folded
 
 
-def _step(node: Node) -> Step | None:
-    return node.action if isinstance(node.action, Step) and node.action.check is not None else None
-
-
-def _written(step: Step) -> str:
-    """What a step asks its tool, doubled quotes as they are read."""
-    return step.check.input.replace("''", "'") if step.check is not None else ""
+def _written(check: Check) -> str:
+    """What a tool is asked, doubled quotes as they are read."""
+    return check.input.replace("''", "'")

@@ -1,11 +1,14 @@
 """No rows, or nothing but NULL, settle nothing by themselves: a wrong filter brings them as well as a right one.
 
 A count of 0 behind a filter is the same finding; only the tool can tell a count from a stored 0, so that is its remark.
+What a tool has remarked on itself is not said twice.
 """
 
 from collections.abc import Sequence
 
 from agent_runtime.types import Node, Objection, Prompt, ResultTable, Verdict
+
+EMPTY = "empty"
 
 
 class Emptiness:
@@ -17,10 +20,12 @@ class Emptiness:
 
 
 def _judged(node: Node) -> Verdict:
-    table = node.observation.table if node.observation is not None else None
-    if table is None or not is_empty(table):
+    seen = node.observation
+    if seen is None or seen.table is None or not is_empty(seen.table):
         return Verdict()
-    return Verdict(objections=(Objection("empty", "nothing came back, which settles nothing by itself"),))
+    if any(remark.kind == EMPTY for remark in seen.remarks):
+        return Verdict()
+    return Verdict(objections=(Objection(EMPTY, "nothing came back, which settles nothing by itself"),))
 
 
 def is_empty(table: ResultTable) -> bool:
