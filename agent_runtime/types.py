@@ -416,15 +416,13 @@ class ToolForm:
     """How a tool wants to be written to.
 
     `guide` is what a chat model is told beyond the description. `max_tokens` bounds what may be sampled for one input.
-    `is_verbatim`: the input is code, in which blanks and line breaks count. `is_grounded`: texts in its inputs are
-    looked up in what was loaded, so values that a question names belong there.
+    `is_verbatim`: the input is code, in which blanks and line breaks count.
     """
 
     guide: str = ""
     demonstrations: tuple[Demonstration, ...] = ()
     max_tokens: int = 512
     is_verbatim: bool = False
-    is_grounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

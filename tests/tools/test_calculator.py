@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,18 +22,6 @@ from tests.corpora import corpus
 TASK = Task("calculation", "What is it?")
 SHARED = Path(__file__).parents[3] / "shared"
 SECONDS = 30.0  # for what must come out; a machine under load is slow
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def calculator(anyio_backend: str) -> AsyncIterator[Calculator]:
-    calculator = Calculator(size=1)
-    yield calculator
-    await calculator.aclose()
 
 
 async def calculate(calculator: Calculator, text: str, seconds: float = SECONDS) -> Observation:

@@ -6,7 +6,6 @@ kinds stand beside the checkout; they are run where they are.
 
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -17,23 +16,10 @@ from hypothesis import strategies as st
 
 from agent_runtime.errors import ToolError
 from agent_runtime.types import Task
-from agent_runtime_tools.calculator import Calculator
 
 TASK = Task("kinds", "What is it?")
 SECONDS = 30.0
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "tables" / "calculator.jsonl"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def calculator(anyio_backend: str) -> AsyncIterator[Calculator]:
-    calculator = Calculator(size=1)
-    yield calculator
-    await calculator.aclose()
 
 
 SIGNS = [

@@ -271,11 +271,6 @@ BOTH_WAYS = TableFunction("flow_both", ("since",), ("account", "sent_on"))
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def flows() -> tuple[TableFunction, ...]:
     """The functions that the database has for the example's transfers."""
     database = Database(flow_macros)

@@ -4,7 +4,7 @@ All of it is plain data, so that a worker can send it and a trace can keep it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
@@ -36,10 +36,6 @@ class Calculated:
     outcome: Literal["ok", "false"] = "ok"
     is_truncated: bool = False
     value: Typed | None = None
-
-    def with_value(self, kind: Kind, text: str, unit: str = "") -> "Calculated":
-        """The same with another typed value."""
-        return replace(self, value=Typed(kind, text, unit))
 
 
 def sent(result: Calculated) -> dict[str, Any]:

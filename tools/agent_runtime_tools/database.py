@@ -104,7 +104,6 @@ class Database:
             ),
         ),
         max_tokens=400,
-        is_grounded=True,
     )
 
     def __init__(

@@ -89,7 +89,6 @@ class Session:
         self._kinds: dict[str, list[tuple[str, str]]] = {}
         self._last: tuple[str, QueryTree | None] = "", None  # read once, for its shape and its review
         self._keyword_names: frozenset[str] = frozenset()  # of tables and columns
-        self._n_rows = 0
 
     def handle(self, request: Message) -> Message:
         try:
