@@ -133,8 +133,8 @@ class Runtime:
         task, prompt = trace.started.task, trace.started.prompt
         dispatcher = Dispatcher({}, task, recorded=recorded_checks(trace))
         meter = self._meter(unknown_energy(""))
-        fitted = self._parts.calibration(trace.started.model)
-        return await self._think(task.id, prompt, model, dispatcher, lambda event: None, path, meter, fitted)
+        card = trace.started.model
+        return await self._think(task.id, prompt, model, card, dispatcher, lambda event: None, path, meter)
 
     async def _events(
         self, task_id: str, work: Callable[[Callable[[Event], None]], Awaitable[Answer]]
@@ -188,9 +188,8 @@ class Runtime:
                 emit(RunStarted(task, prompt, card, name, seed, config, created=created, tables=tables))
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds)
                 meter = self._meter(self._parts.energy(card.device))
-                fitted = self._parts.calibration(card)
                 model = self._parts.model
-                return await self._think(task.id, prompt, model, dispatcher, emit, path, meter, fitted)
+                return await self._think(task.id, prompt, model, card, dispatcher, emit, path, meter)
 
     async def _go_on(self, trace: Trace, state: ResumeState, show: Callable[[Event], None]) -> Answer:
         """Run again over the record; only what it does not hold is asked of the model and the tools."""
@@ -216,9 +215,8 @@ class Runtime:
                 known = {**self._unknown_outcomes(state), **state.checks}
                 dispatcher = Dispatcher(self._parts.tools, task, self._config.check_seconds, recorded=known)
                 meter = self._meter(self._parts.energy(card.device), state.usage.joules, state.seconds)
-                fitted = self._parts.calibration(card)
                 path = trace.path
-                return await self._think(task.id, prompt, model, dispatcher, emit, path, meter, fitted)
+                return await self._think(task.id, prompt, model, card, dispatcher, emit, path, meter)
 
     def _meter(self, read_joules: EnergyCounter, joules: float | None = None, seconds: float = 0.0) -> Meter:
         """The meter of a run that has taken `joules` and `seconds` already; the record brings back all else."""
@@ -242,17 +240,17 @@ class Runtime:
         task_id: str,
         prompt: Prompt,
         model: Model,
+        card: ModelCard,
         dispatcher: Dispatcher,
         emit: Callable[[Event], None],
         path: Path,
         meter: Meter,
-        calibration: Calibration | None,
     ) -> Answer:
         """Search until the strategy is content, the budget is spent, or somebody interrupts."""
         parts = self._parts
         graph = SearchGraph()
         graph.add(Node(0, None, 0, seed=self._config.seed))
-        verifier, name = parts.verifier(model), parts.strategy_name
+        verifier, name, calibration = parts.verifier(model), parts.strategy_name, parts.calibration(card)
         loop = ReasoningLoop(prompt, model, dispatcher, verifier, graph, meter, emit, name, calibration)
         ended: StopReason | None = None
         scope = anyio.CancelScope()
