@@ -21,6 +21,7 @@ from agent_runtime.types import Candidate, Evidence, Node, Objection, ResultTabl
 
 # Imagined votes for "something else": a single chain is never certain. Where nobody judged whether the check answers
 # the question, and no second derivation came to the same, one chain alone is little more than even: no reason to stop.
+# A planner has judged: it proposes only where it has read every word of the question.
 PRIOR = 0.25
 PRIOR_UNJUDGED = 0.9
 FAILED = 0.1  # the vote of a branch that ended without an answer
@@ -93,6 +94,11 @@ def _scores(branch: Branch) -> list[float]:
     return [max(node.verdict.score, LEAST_SCORE) for node in branch if node.verdict.score is not None]
 
 
+def _is_judged(branch: Branch) -> bool:
+    """Whether somebody has said that what was checked is what was asked for: a judge, or the planner that wrote it."""
+    return bool(_scores(branch)) or branch[-1].origin == "planner"
+
+
 def mean_logprob(branch: Branch) -> float | None:
     """Mean log-probability of the tokens that the model chose on a branch, in nats; None where it reports none.
 
@@ -130,9 +136,8 @@ def _candidate(
 ) -> Candidate:
     best = max(group, key=lambda one: (one.is_sound, weight(one), -one.branch[-1].id))
     weights = sum(weight(one) for one in group) * (2 if pair else 1)
-    is_judged = bool(_scores(best.branch))
-    prior = PRIOR if pair or is_judged else PRIOR_UNJUDGED
-    share = weights / (prior + max(total, weights)) * (reward(best.branch) if is_judged else 1.0)
+    prior = PRIOR if pair or _is_judged(best.branch) else PRIOR_UNJUDGED
+    share = weights / (prior + max(total, weights)) * reward(best.branch)
     known = [value for one in group if (value := mean_logprob(one.branch)) is not None]
     sure = sum(known) / len(known) if known else None
     verdict = _verdict(best, pair)

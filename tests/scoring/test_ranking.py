@@ -105,6 +105,12 @@ def test_one_chain_that_nobody_judged_is_little_more_than_even_and_a_judge_decid
     assert doubted.confidence < 0.5 < alone.confidence < 0.6 < judged.confidence
 
 
+def test_an_answer_of_a_planner_counts_as_judged():
+    planned = (said("3")[0], replace(said("3")[1], origin="planner", planner="flow"))
+
+    assert ranked(planned)[0].confidence == pytest.approx(ranked(scored(said("3"), 1.0, 1.0))[0].confidence)
+
+
 def test_failed_branches_lower_the_confidence():
     assert ranked(said("3"), n_failed=3)[0].confidence < ranked(said("3"))[0].confidence
 
