@@ -19,7 +19,7 @@ _FORMS: dict[Concept, str] = {
     "in": r"receiv\w*|receipts?|gets?|got|inflows?|incoming|collect(?:s|ed|ing)?|arriv\w*|credited|came in|landed"
     r"|gathers?",
     "chain": r"chains?|indirect\w*|downstream|onwards?|hops?|hand-?overs?|reach(?:ed|es|able|ing)?|originat\w+"
-    r"|(?:could|can|may|might) have (?:received|got|reached|moved)|end(?:s|ed)? up|traced?",
+    r"|strictly later|(?:could|can|may|might) have (?:received|got|reached|moved)|end(?:s|ed)? up|traced?",
     "origin": r"sources?|upstream|c[ao]me from|stem(?:s|med)? from|where .* c[ao]me",
     "return": r"(?:come|came|comes|flow|flows|flowed|flowing|find|finds|get|gets) (?:\w+ )?(?:back|home|their way)"
     r"|returns?|returned|returning|round[ -]trips?|circular|circles?|cycles?|loops?|closed circuit",
@@ -36,7 +36,7 @@ _FORMS: dict[Concept, str] = {
     "shape": r"typolog(?:y|ies)|patterns?|shapes?|schemes?|layouts?",
     "structuring": r"structur(?:e|ed|ing)|smurf\w*|just (?:below|under)|split into small",
     "pass_through": r"pass(?:es)?[ -]through|conduits?|funnels?|(?:passes|hands|sends) on (?:nearly|almost|all)",
-    "onward": r"sent? (?:it |them |money )?on|pass(?:ed|es)? (?:it |them |money )?on|forward(?:ed|s)?|paid onwards?"
+    "onward": r"(?:later )?(?:sent?|pass(?:ed|es)?) (?:it |them |money )?on|forward(?:ed|s)?|paid onwards?"
     r"|first receipts?",
     "collector": r"collectors?|converges?|consolidat\w+|gathering (?:account|point)|same (?:account|recipient)",
     "path": r"paths?|routes?|in (?:the )?order|stations|how did|through which|hop by hop",

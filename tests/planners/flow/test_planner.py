@@ -125,6 +125,11 @@ def test_an_answer_is_read_from_values(question, right, dated):
     "question",
     [
         "How much did Acorn Ltd pay except to Birch Ltd?",
+        "How much did Acorn Ltd pay in its smaller payments?",
+        "How much did Acorn Ltd pay in the greater transfer?",
+        "How much did Acorn Ltd pay within three days?",
+        "How much did Acorn Ltd pay on flagged transfers?",
+        "How much did Acorn Ltd pay later?",
         "How much did Acorn Ltd refund to Birch Ltd?",
         "How much did Acorn Ltd pay to Zebra Ltd?",
         "How much did Acorn Ltd pay in transfers above 100?",
