@@ -7,7 +7,6 @@ The same tables, query and seed give the same mutants. Nothing here knows a corp
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,7 +65,7 @@ def mutants(
     Raises:
         duckdb.Error: The query itself does not run.
     """
-    right = rows(connection, query)
+    right = [rows(connection, way) for way in settled(query)]
     by_kind: dict[str, list[Mutant]] = {}
     for mutant in candidates(query, Schema.read(connection)):
         by_kind.setdefault(mutant.mutation, []).append(mutant)
@@ -107,15 +106,40 @@ def _popped(drawn: list[Mutant]) -> Iterator[Mutant]:
         yield drawn.pop()
 
 
-def _differs(connection: duckdb.DuckDBPyConnection, mutant: Mutant, right: Sequence[tuple[Any, ...]]) -> bool:
-    """Whether a mutant runs and brings other rows; where it only orders them anew, in another order."""
+def _differs(
+    connection: duckdb.DuckDBPyConnection, mutant: Mutant, right: Sequence[list[tuple[Any, ...]]]
+) -> bool:
+    """Whether a mutant runs and brings other rows, however ties fall; where it only orders them anew, another order."""
     try:
-        brought = rows(connection, mutant.query)
+        brought = [rows(connection, way) for way in settled(mutant.query)]
     except duckdb.Error:
         return False
-    if mutant.mutation == "order":
-        return brought != right
-    return Counter(map(repr, brought)) != Counter(map(repr, right))
+    written = _in_order if mutant.mutation == "order" else _as_multiset
+    return not {written(one) for one in brought} & {written(one) for one in right}
+
+
+def settled(query: str) -> list[str]:
+    """The query with ties settled one way and the other: which of two that tie a LIMIT keeps is chance."""
+    tree = sqlglot.parse_one(query, dialect=DIALECT)
+    order = tree.args.get("order")
+    if not isinstance(tree, exp.Select) or order is None or tree.args.get("limit") is None:
+        return [query]
+    ways = []
+    for is_descending in (False, True):
+        way = tree.copy()
+        for place in range(len(tree.expressions)):
+            by = exp.Ordered(this=exp.Literal.number(place + 1), desc=is_descending)
+            way.args["order"].append("expressions", by)
+        ways.append(way.sql(DIALECT))
+    return ways
+
+
+def _in_order(found: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    return tuple(map(repr, found))
+
+
+def _as_multiset(found: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(map(repr, found)))
 
 
 def _with(tree: Tree, node: Tree, replacement: Tree | None) -> Tree:

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ IN_WORDS = {
     "s09": ["2024-03-02 04:30:00", "2024-03-02 01:00:00"],
     "s20": ["5 | 500 | 3", "7 | 700 | 4"],
     "x02": ["N | 1 | 2 | 3 | 4", "S | 5 | 6 | 7 | 8"],
-    "x17": [f"N | {timedelta(hours=26, minutes=30)}", f"S | {timedelta(hours=1)}"],
+    "x17": ["N | 26:30:00", "S | 01:00:00"],
     "x28": ["N | 1 | 2"],
 }
 
